@@ -1,0 +1,20 @@
+//! Storage: PostgreSQL is the truth. One file per table: its row, inserts and queries.
+
+mod columns;
+pub mod schema;
+
+pub mod access_changes;
+pub mod chats;
+pub mod messages;
+pub mod read_receipts;
+pub mod sellers;
+pub mod send_attempts;
+pub mod sessions;
+pub mod tenants;
+pub mod users;
+
+mod migrations;
+mod pool;
+
+pub use self::migrations::{migrate, migrations_are_current};
+pub use self::pool::{Connection, Pool, PoolError, connect};

@@ -1,0 +1,383 @@
+//! Table `chats`: conversations, their place in the queue, and their leases.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel::deserialize::FromSqlRow;
+use diesel::expression::AsExpression;
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::messages::Direction;
+use super::schema::chats;
+use super::sellers::Lease;
+use crate::channel::{ChatContext, Marketplace};
+use crate::domain::deadlines::{ChatStatus, Clocks, Owed, clocks};
+use crate::ids::{ChatId, MessageId, SellerId, TenantId, UserId, new_public_id};
+
+/// A row.
+#[derive(Clone, Debug, Queryable, Selectable, QueryableByName)]
+#[diesel(table_name = chats)]
+pub struct Chat {
+    pub tenant_id: TenantId,
+    pub id: ChatId,
+    pub public_id: Uuid,
+    pub channel: Marketplace,
+    pub seller_id: SellerId,
+    pub external_id: String,
+    pub assigned_to: Option<UserId>,
+    pub status: ChatStatus,
+    pub unread_count: i32,
+    pub last_message_preview: Option<String>,
+    pub last_message_at: Option<DateTime<Utc>>,
+    pub last_message_direction: Option<Direction>,
+    pub queue_at: DateTime<Utc>,
+    pub owed_since: Option<DateTime<Utc>>,
+    pub last_buyer_at: Option<DateTime<Utc>>,
+    pub last_buyer_message_id: Option<MessageId>,
+    pub obligation_due_at: Option<DateTime<Utc>>,
+    pub window_closes_at: Option<DateTime<Utc>>,
+    pub deliver_at: Option<DateTime<Utc>>,
+    pub lease_token: Option<Uuid>,
+    pub lease_until: Option<DateTime<Utc>>,
+    pub context: StoredContext,
+    pub vendor_state: VendorState,
+    pub version: i64,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Chat {
+    /// What the chat says about who owes an answer.
+    pub fn owed(&self) -> Owed {
+        Owed {
+            since: self.owed_since,
+            last_buyer_at: self.last_buyer_at,
+        }
+    }
+
+    /// The clocks as they were last worked out.
+    pub fn clocks(&self) -> Clocks {
+        Clocks {
+            obligation_due_at: self.obligation_due_at,
+            window_closes_at: self.window_closes_at,
+            queue_at: self.queue_at,
+        }
+    }
+}
+
+/// Column `context`.
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow,
+)]
+#[diesel(sql_type = sql_types::Jsonb)]
+#[serde(transparent)]
+pub struct StoredContext(pub ChatContext);
+
+/// Column `vendor_state`: what the connector must remember about a chat.
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow,
+)]
+#[diesel(sql_type = sql_types::Jsonb)]
+pub struct VendorState {
+    /// What a send must carry (Wildberries).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_sign: Option<String>,
+    /// What the list said about the newest message when everything up to it was stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<String>,
+    /// Since when the list has been ahead of the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead_since: Option<DateTime<Utc>>,
+}
+
+/// One chat of the tenant.
+pub async fn find(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: ChatId,
+) -> QueryResult<Option<Chat>> {
+    chats::table
+        .find((tenant, id))
+        .select(Chat::as_select())
+        .first(conn)
+        .await
+        .optional()
+}
+
+/// One chat of the tenant, locked until the transaction ends.
+pub async fn lock(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: ChatId,
+) -> QueryResult<Option<Chat>> {
+    chats::table
+        .find((tenant, id))
+        .select(Chat::as_select())
+        .for_update()
+        .first(conn)
+        .await
+        .optional()
+}
+
+/// The shop's chats with these external ids.
+pub async fn find_by_external_ids(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    seller: SellerId,
+    external_ids: &[&str],
+) -> QueryResult<Vec<Chat>> {
+    chats::table
+        .filter(chats::tenant_id.eq(tenant))
+        .filter(chats::seller_id.eq(seller))
+        .filter(chats::external_id.eq_any(external_ids))
+        .select(Chat::as_select())
+        .load(conn)
+        .await
+}
+
+/// The shop's chat with this external id, made if it is not there, locked until the transaction ends.
+pub async fn lock_or_create(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    seller: SellerId,
+    channel: Marketplace,
+    external_id: &str,
+    now: DateTime<Utc>,
+) -> QueryResult<Chat> {
+    diesel::insert_into(chats::table)
+        .values((
+            chats::tenant_id.eq(tenant),
+            chats::seller_id.eq(seller),
+            chats::channel.eq(channel),
+            chats::external_id.eq(external_id),
+            chats::public_id.eq(new_public_id()),
+            chats::created_at.eq(now),
+            chats::updated_at.eq(now),
+        ))
+        .on_conflict((chats::tenant_id, chats::seller_id, chats::external_id))
+        .do_nothing()
+        .execute(conn)
+        .await?;
+    chats::table
+        .filter(chats::tenant_id.eq(tenant))
+        .filter(chats::seller_id.eq(seller))
+        .filter(chats::external_id.eq(external_id))
+        .select(Chat::as_select())
+        .for_update()
+        .first(conn)
+        .await
+}
+
+/// The shop's chats that wait for the echo of a message sent since `since`.
+pub async fn with_unbound_messages(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    seller: SellerId,
+    since: DateTime<Utc>,
+) -> QueryResult<Vec<Chat>> {
+    sql_query(
+        "SELECT * FROM chats WHERE tenant_id = $1 AND seller_id = $2 AND id IN ( \
+             SELECT chat_id FROM messages WHERE tenant_id = $1 AND direction = 'outgoing' \
+                 AND external_id IS NULL AND state IN ('sending', 'sent', 'unknown') \
+                 AND at > $3)",
+    )
+    .bind::<sql_types::Uuid, _>(tenant)
+    .bind::<sql_types::BigInt, _>(seller)
+    .bind::<sql_types::Timestamptz, _>(since)
+    .load(conn)
+    .await
+}
+
+/// Stores what the marketplace told about a chat besides its messages.
+pub async fn store_vendor_facts(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: ChatId,
+    context: &StoredContext,
+    vendor_state: &VendorState,
+) -> QueryResult<usize> {
+    diesel::update(chats::table.find((tenant, id)))
+        .set((
+            chats::context.eq(context),
+            chats::vendor_state.eq(vendor_state),
+        ))
+        .execute(conn)
+        .await
+}
+
+/// Works out anew what follows from the messages of a locked chat, and gives it a new version.
+///
+/// A closed chat stays closed unless `reopen`.
+pub async fn refresh(
+    conn: &mut AsyncPgConnection,
+    chat: &Chat,
+    reopen: bool,
+    answer_window: Option<Duration>,
+    now: DateTime<Utc>,
+) -> QueryResult<Chat> {
+    let facts = super::messages::facts(conn, chat.tenant_id, chat.id).await?;
+    let owed = Owed {
+        since: facts.owed_since,
+        last_buyer_at: facts.last_buyer_at,
+    };
+    let status = match (chat.status, facts.owed_since) {
+        (ChatStatus::Closed, _) if !reopen => ChatStatus::Closed,
+        (_, Some(_)) => ChatStatus::Open,
+        (_, None) => ChatStatus::Waiting,
+    };
+    let clocks = clocks(owed, status, answer_window);
+    diesel::update(chats::table.find((chat.tenant_id, chat.id)))
+        .set((
+            chats::status.eq(status),
+            chats::unread_count.eq(facts.unread_count),
+            chats::last_message_preview.eq(facts.last_text.as_deref().map(preview)),
+            chats::last_message_at.eq(facts.last_message_at),
+            chats::last_message_direction.eq(facts.last_direction),
+            chats::queue_at.eq(clocks.queue_at),
+            chats::owed_since.eq(facts.owed_since),
+            chats::last_buyer_at.eq(facts.last_buyer_at),
+            chats::last_buyer_message_id.eq(facts.last_buyer_message_id),
+            chats::obligation_due_at.eq(clocks.obligation_due_at),
+            chats::window_closes_at.eq(clocks.window_closes_at),
+            chats::version.eq(chats::version + 1),
+            chats::updated_at.eq(now),
+        ))
+        .returning(Chat::as_returning())
+        .get_result(conn)
+        .await
+}
+
+fn preview(text: &str) -> String {
+    crate::text::preview(text, 120)
+}
+
+/// Makes the chat's delivery due at `at`, or not at all.
+pub async fn schedule_delivery(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: ChatId,
+    at: Option<DateTime<Utc>>,
+) -> QueryResult<usize> {
+    diesel::update(chats::table.find((tenant, id)))
+        .set(chats::deliver_at.eq(at))
+        .execute(conn)
+        .await
+}
+
+/// Claims the chats of a marketplace whose delivery is due, the most overdue first.
+pub async fn claim_due_deliveries_across_tenants(
+    conn: &mut AsyncPgConnection,
+    channel: Marketplace,
+    now: DateTime<Utc>,
+    lease: &Lease,
+    limit: i64,
+) -> QueryResult<Vec<Chat>> {
+    sql_query(
+        "UPDATE chats SET lease_token = $3, lease_until = now() + $4 * interval '1 ms' \
+         WHERE (tenant_id, id) IN ( \
+             SELECT tenant_id, id FROM chats \
+             WHERE channel = $1 AND deliver_at <= $2 \
+                 AND (lease_until IS NULL OR lease_until < now()) \
+             ORDER BY deliver_at LIMIT $5 FOR UPDATE SKIP LOCKED) \
+         RETURNING *",
+    )
+    .bind::<sql_types::Text, _>(channel)
+    .bind::<sql_types::Timestamptz, _>(now)
+    .bind::<sql_types::Uuid, _>(lease.token)
+    .bind::<sql_types::BigInt, _>(lease.length_ms())
+    .bind::<sql_types::BigInt, _>(limit)
+    .load(conn)
+    .await
+}
+
+/// Claims one chat if its delivery is due; none if it is not, or if somebody else holds it.
+pub async fn claim_delivery_if_due(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: ChatId,
+    now: DateTime<Utc>,
+    lease: &Lease,
+) -> QueryResult<Option<Chat>> {
+    sql_query(
+        "UPDATE chats SET lease_token = $4, lease_until = now() + $5 * interval '1 ms' \
+         WHERE tenant_id = $1 AND id = $2 AND deliver_at <= $3 \
+             AND (lease_until IS NULL OR lease_until < now()) \
+         RETURNING *",
+    )
+    .bind::<sql_types::Uuid, _>(tenant)
+    .bind::<sql_types::BigInt, _>(id)
+    .bind::<sql_types::Timestamptz, _>(now)
+    .bind::<sql_types::Uuid, _>(lease.token)
+    .bind::<sql_types::BigInt, _>(lease.length_ms())
+    .get_result(conn)
+    .await
+    .optional()
+}
+
+/// Locks a claimed chat and prolongs the claim; none if somebody else has claimed it since.
+pub async fn lock_claimed(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: ChatId,
+    lease: &Lease,
+) -> QueryResult<Option<Chat>> {
+    sql_query(
+        "UPDATE chats SET lease_until = now() + $4 * interval '1 ms' \
+         WHERE tenant_id = $1 AND id = $2 AND lease_token = $3 \
+         RETURNING *",
+    )
+    .bind::<sql_types::Uuid, _>(tenant)
+    .bind::<sql_types::BigInt, _>(id)
+    .bind::<sql_types::Uuid, _>(lease.token)
+    .bind::<sql_types::BigInt, _>(lease.length_ms())
+    .get_result(conn)
+    .await
+    .optional()
+}
+
+/// Gives a claimed chat back.
+pub async fn release(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: ChatId,
+    lease: &Lease,
+) -> QueryResult<usize> {
+    diesel::update(chats::table.find((tenant, id)))
+        .filter(chats::lease_token.eq(lease.token))
+        .set((
+            chats::lease_token.eq(None::<Uuid>),
+            chats::lease_until.eq(None::<DateTime<Utc>>),
+        ))
+        .execute(conn)
+        .await
+}
+
+/// Gives a claimed chat back after a failure of our own, due again at `due`.
+pub async fn give_back(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: ChatId,
+    lease: &Lease,
+    due: DateTime<Utc>,
+) -> QueryResult<usize> {
+    diesel::update(chats::table.find((tenant, id)))
+        .filter(chats::lease_token.eq(lease.token))
+        .set((
+            chats::lease_token.eq(None::<Uuid>),
+            chats::lease_until.eq(None::<DateTime<Utc>>),
+            chats::deliver_at.eq(due),
+        ))
+        .execute(conn)
+        .await
+}
+
+mod desk;
+
+pub use self::desk::{
+    Assignee, ChatCursor, ChatFilter, ChatSort, ViewCounts, assign, counts, list,
+};

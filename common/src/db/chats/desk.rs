@@ -1,0 +1,311 @@
+//! What the desk asks of `chats`: the queue and its filters, the counts of the views, assignments.
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
+use diesel::{QueryableByName, sql_query};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde::{Deserialize, Serialize};
+
+use super::Chat;
+use crate::channel::Marketplace;
+use crate::db::schema::chats;
+use crate::domain::deadlines::{ChatStatus, DeadlineState};
+use crate::ids::{ChatId, SellerId, TenantId, UserId};
+
+/// Which chats to list; what is none does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct ChatFilter {
+    pub seller: Option<SellerId>,
+    pub channel: Option<Marketplace>,
+    pub status: Option<ChatStatus>,
+    pub unread_only: bool,
+    pub assignee: Option<Assignee>,
+    /// At risk or breached.
+    pub deadline: Option<DeadlineState>,
+    pub send_error: Option<bool>,
+    /// Part of the buyer's name or of the order number.
+    pub search: Option<String>,
+    pub changed_after: Option<DateTime<Utc>>,
+}
+
+impl ChatFilter {
+    /// Whether an index answers the question, however many chats there are.
+    pub fn is_fast(&self) -> bool {
+        self.deadline.is_none()
+            && self.send_error.is_none()
+            && self.search.is_none()
+            && self.channel.is_none()
+            && self.changed_after.is_none()
+            && (self.status.is_none() || self.status == Some(ChatStatus::Open))
+            && [
+                self.seller.is_some(),
+                self.assignee.is_some(),
+                self.unread_only,
+            ]
+            .iter()
+            .filter(|given| **given)
+            .count()
+                <= 1
+    }
+}
+
+/// Whose chats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Assignee {
+    Nobody,
+    User(UserId),
+}
+
+/// In which order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChatSort {
+    /// The most urgent first.
+    #[default]
+    Deadline,
+    /// The newest message first.
+    Recent,
+}
+
+/// The last chat of a page: the next one goes on behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatCursor {
+    pub sort: ChatSort,
+    pub at: Option<DateTime<Utc>>,
+    pub id: ChatId,
+}
+
+impl ChatCursor {
+    /// The cursor behind this chat.
+    pub fn behind(chat: &Chat, sort: ChatSort) -> Self {
+        let at = match sort {
+            ChatSort::Deadline => Some(chat.queue_at),
+            ChatSort::Recent => chat.last_message_at,
+        };
+        Self {
+            sort,
+            at,
+            id: chat.id,
+        }
+    }
+}
+
+type Boxed<'a> = chats::BoxedQuery<'a, Pg>;
+
+/// A page of the tenant's chats.
+pub async fn list(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    filter: &ChatFilter,
+    sort: ChatSort,
+    behind: Option<ChatCursor>,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<Chat>> {
+    let query = chats::table.filter(chats::tenant_id.eq(tenant));
+    let query = narrow(query.into_boxed(), filter);
+    let query = narrow_by_work(query, tenant, filter, now);
+    let query = match sort {
+        ChatSort::Deadline => query.order((chats::queue_at, chats::id)),
+        ChatSort::Recent => query.order((chats::last_message_at.desc(), chats::id.desc())),
+    };
+    turn_to(query, sort, behind)
+        .limit(limit)
+        .select(Chat::as_select())
+        .load(conn)
+        .await
+}
+
+/// What columns alone say. Literals where a partial index wants them.
+fn narrow<'a>(mut query: Boxed<'a>, filter: &ChatFilter) -> Boxed<'a> {
+    if let Some(seller) = filter.seller {
+        query = query.filter(chats::seller_id.eq(seller));
+    }
+    if let Some(channel) = filter.channel {
+        query = query.filter(chats::channel.eq(channel));
+    }
+    query = match filter.status {
+        Some(ChatStatus::Open) => query.filter(sql::<Bool>("chats.status = 'open'")),
+        Some(ChatStatus::Waiting) => query.filter(sql::<Bool>("chats.status = 'waiting'")),
+        Some(ChatStatus::Closed) => query.filter(sql::<Bool>("chats.status = 'closed'")),
+        None => query,
+    };
+    if filter.unread_only {
+        query = query.filter(sql::<Bool>("chats.unread_count > 0"));
+    }
+    query = match filter.assignee {
+        Some(Assignee::Nobody) => query.filter(chats::assigned_to.is_null()),
+        Some(Assignee::User(user)) => query.filter(chats::assigned_to.eq(user)),
+        None => query,
+    };
+    if let Some(since) = filter.changed_after {
+        query = query.filter(chats::updated_at.ge(since));
+    }
+    query
+}
+
+/// What has to be worked out.
+fn narrow_by_work<'a>(
+    mut query: Boxed<'a>,
+    tenant: TenantId,
+    filter: &ChatFilter,
+    now: DateTime<Utc>,
+) -> Boxed<'a> {
+    query = match filter.deadline {
+        Some(DeadlineState::Breached) => query
+            .filter(sql::<Bool>(OWED))
+            .filter(sql::<Bool>("chats.queue_at <= ").bind::<Timestamptz, _>(now)),
+        Some(DeadlineState::AtRisk) => query
+            .filter(sql::<Bool>(OWED))
+            .filter(sql::<Bool>("chats.queue_at > ").bind::<Timestamptz, _>(now))
+            .filter(sql::<Bool>(AT_RISK_FROM).bind::<Timestamptz, _>(now)),
+        Some(DeadlineState::Ok) | None => query,
+    };
+    if let Some(wanted) = filter.send_error {
+        query = query.filter(
+            sql::<Bool>("(chats.id IN (SELECT failed.chat_id FROM messages failed WHERE failed.tenant_id = ")
+                .bind::<diesel::sql_types::Uuid, _>(tenant)
+                .sql(FAILED_LAST)
+                .sql(")) = ")
+                .bind::<Bool, _>(wanted),
+        );
+    }
+    if let Some(search) = &filter.search {
+        let pattern = format!("%{}%", escaped(search));
+        query = query.filter(
+            sql::<Bool>("(chats.context->>'buyer_name' ILIKE ")
+                .bind::<Text, _>(pattern.clone())
+                .sql(" OR chats.context->>'order_id' ILIKE ")
+                .bind::<Text, _>(pattern)
+                .sql(")"),
+        );
+    }
+    query
+}
+
+/// A clock runs.
+const OWED: &str = "chats.status = 'open' AND chats.obligation_due_at IS NOT NULL";
+
+/// The last quarter of the nearer clock's span has begun before …
+const AT_RISK_FROM: &str = "chats.queue_at - (chats.queue_at - CASE \
+     WHEN chats.window_closes_at < chats.obligation_due_at THEN chats.last_buyer_at \
+     ELSE chats.owed_since END) / 4 <= ";
+
+/// … and it failed, and nothing of ours came after it.
+const FAILED_LAST: &str = " AND failed.direction = 'outgoing' AND failed.state = 'failed' \
+     AND NOT EXISTS (SELECT 1 FROM messages later WHERE later.tenant_id = failed.tenant_id \
+         AND later.chat_id = failed.chat_id AND later.direction = 'outgoing' \
+         AND (later.at, later.id) > (failed.at, failed.id))";
+
+fn escaped(search: &str) -> String {
+    let mut escaped = String::with_capacity(search.len());
+    for letter in search.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(letter);
+    }
+    escaped
+}
+
+/// By row value: an index finds the place, whatever the page.
+fn turn_to<'a>(query: Boxed<'a>, sort: ChatSort, behind: Option<ChatCursor>) -> Boxed<'a> {
+    let Some(behind) = behind else {
+        return query;
+    };
+    match (sort, behind.at) {
+        (ChatSort::Deadline, at) => query.filter(
+            sql::<Bool>("(chats.queue_at, chats.id) > (")
+                .bind::<Nullable<Timestamptz>, _>(at)
+                .sql(", ")
+                .bind::<BigInt, _>(behind.id)
+                .sql(")"),
+        ),
+        (ChatSort::Recent, Some(at)) => query.filter(
+            sql::<Bool>("(chats.last_message_at, chats.id) < (")
+                .bind::<Timestamptz, _>(at)
+                .sql(", ")
+                .bind::<BigInt, _>(behind.id)
+                .sql(")"),
+        ),
+        // Chats without a message come first.
+        (ChatSort::Recent, None) => query.filter(
+            sql::<Bool>("(chats.last_message_at IS NOT NULL OR chats.id < ")
+                .bind::<BigInt, _>(behind.id)
+                .sql(")"),
+        ),
+    }
+}
+
+/// How many chats each view holds, up to 1000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, QueryableByName)]
+pub struct ViewCounts {
+    #[diesel(sql_type = BigInt)]
+    pub mine: i64,
+    #[diesel(sql_type = BigInt)]
+    pub unassigned: i64,
+    #[diesel(sql_type = BigInt)]
+    pub at_risk: i64,
+    #[diesel(sql_type = BigInt)]
+    pub breached: i64,
+    #[diesel(sql_type = BigInt)]
+    pub waiting: i64,
+    #[diesel(sql_type = BigInt)]
+    pub send_error: i64,
+}
+
+/// Counts the views: mine and unassigned are those that owe an answer.
+pub async fn counts(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> QueryResult<ViewCounts> {
+    let capped = |name: &str, of: &str| {
+        format!("(SELECT count(*) FROM (SELECT 1 FROM {of} LIMIT 1000) {name}) AS {name}")
+    };
+    let of_chats = |when: &str| format!("chats WHERE chats.tenant_id = $1 AND {when}");
+    let failed = format!("messages failed WHERE failed.tenant_id = $1{FAILED_LAST}");
+    let columns = [
+        capped("mine", &of_chats("status = 'open' AND assigned_to = $2")),
+        capped(
+            "unassigned",
+            &of_chats("status = 'open' AND assigned_to IS NULL"),
+        ),
+        capped(
+            "at_risk",
+            &of_chats(&format!("{OWED} AND queue_at > $3 AND {AT_RISK_FROM} $3")),
+        ),
+        capped("breached", &of_chats(&format!("{OWED} AND queue_at <= $3"))),
+        capped("waiting", &of_chats("status = 'waiting'")),
+        capped("send_error", &failed),
+    ];
+    sql_query(format!("SELECT {}", columns.join(", ")))
+        .bind::<diesel::sql_types::Uuid, _>(tenant)
+        .bind::<BigInt, _>(user)
+        .bind::<Timestamptz, _>(now)
+        .get_result(conn)
+        .await
+}
+
+/// Gives a chat to a person, or to nobody.
+pub async fn assign(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: ChatId,
+    user: Option<UserId>,
+    now: DateTime<Utc>,
+) -> QueryResult<Chat> {
+    diesel::update(chats::table.find((tenant, id)))
+        .set((
+            chats::assigned_to.eq(user),
+            chats::version.eq(chats::version + 1),
+            chats::updated_at.eq(now),
+        ))
+        .returning(Chat::as_returning())
+        .get_result(conn)
+        .await
+}

@@ -1,0 +1,182 @@
+//! The tables as diesel sees them; a test compares this file with the migrated database.
+
+diesel::table! {
+    access_changes (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        user_id -> Int8,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    chats (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        public_id -> Uuid,
+        channel -> Text,
+        seller_id -> Int8,
+        external_id -> Text,
+        assigned_to -> Nullable<Int8>,
+        status -> Text,
+        unread_count -> Int4,
+        last_message_preview -> Nullable<Text>,
+        last_message_at -> Nullable<Timestamptz>,
+        last_message_direction -> Nullable<Text>,
+        queue_at -> Timestamptz,
+        owed_since -> Nullable<Timestamptz>,
+        last_buyer_at -> Nullable<Timestamptz>,
+        last_buyer_message_id -> Nullable<Int8>,
+        obligation_due_at -> Nullable<Timestamptz>,
+        window_closes_at -> Nullable<Timestamptz>,
+        deliver_at -> Nullable<Timestamptz>,
+        lease_token -> Nullable<Uuid>,
+        lease_until -> Nullable<Timestamptz>,
+        context -> Jsonb,
+        vendor_state -> Jsonb,
+        version -> Int8,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    messages (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        public_id -> Uuid,
+        chat_id -> Int8,
+        external_id -> Nullable<Text>,
+        client_message_id -> Nullable<Text>,
+        direction -> Text,
+        author -> Text,
+        user_id -> Nullable<Int8>,
+        text -> Text,
+        attachments -> Jsonb,
+        state -> Text,
+        error_code -> Nullable<Text>,
+        error_message -> Nullable<Text>,
+        attempts -> Int4,
+        starts_clock -> Bool,
+        send_before -> Nullable<Timestamptz>,
+        settle_at -> Nullable<Timestamptz>,
+        settle_reads -> Int4,
+        at -> Timestamptz,
+        sent_at -> Nullable<Timestamptz>,
+        read_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    read_receipts (tenant_id, chat_id) {
+        tenant_id -> Uuid,
+        chat_id -> Int8,
+        channel -> Text,
+        up_to_external_id -> Text,
+        due_at -> Timestamptz,
+        failures -> Int4,
+    }
+}
+
+diesel::table! {
+    sellers (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        public_id -> Uuid,
+        name -> Text,
+        marketplace -> Text,
+        account_id -> Text,
+        client_id -> Nullable<Text>,
+        sealed_key -> Text,
+        key_fingerprint -> Text,
+        capabilities -> Jsonb,
+        warnings -> Jsonb,
+        is_active -> Bool,
+        next_sync_at -> Timestamptz,
+        sync_started_at -> Nullable<Timestamptz>,
+        woken_at -> Nullable<Timestamptz>,
+        lease_token -> Nullable<Uuid>,
+        lease_until -> Nullable<Timestamptz>,
+        poll_interval_s -> Int4,
+        blocked_until -> Nullable<Timestamptz>,
+        vendor_cursor -> Jsonb,
+        last_buyer_at -> Nullable<Timestamptz>,
+        last_sync_at -> Nullable<Timestamptz>,
+        sync_error -> Nullable<Text>,
+        failures -> Int4,
+        probe_at -> Timestamptz,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    send_attempts (tenant_id, message_id, no) {
+        tenant_id -> Uuid,
+        message_id -> Int8,
+        no -> Int4,
+        token -> Uuid,
+        baseline_external_id -> Nullable<Text>,
+        baseline_at -> Nullable<Timestamptz>,
+        baseline_cursor -> Nullable<Text>,
+        started_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        outcome -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        vendor_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    sessions (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        user_id -> Int8,
+        nonce -> Uuid,
+        generation -> Int4,
+        rotated_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    tenants (id) {
+        id -> Uuid,
+        slug -> Text,
+        name -> Text,
+        settings -> Jsonb,
+        blocked_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    users (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        public_id -> Uuid,
+        email -> Nullable<Text>,
+        username -> Text,
+        password_hash -> Text,
+        role -> Text,
+        confirmed_at -> Nullable<Timestamptz>,
+        is_active -> Bool,
+        last_login_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    access_changes,
+    chats,
+    messages,
+    read_receipts,
+    sellers,
+    send_attempts,
+    sessions,
+    tenants,
+    users,
+);

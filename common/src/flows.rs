@@ -1,0 +1,13 @@
+//! What the product does, step by step: only what two callers share, or what crosses storage and the
+//! outside.
+
+mod context;
+pub mod deliver_chat;
+pub mod probe_seller;
+pub mod publish;
+pub mod push_address;
+pub mod report_read;
+pub mod store_messages;
+pub mod sync_seller;
+
+pub use self::context::{Context, FlowError, SyncRules};

@@ -1,0 +1,58 @@
+//! What identifies a thing: one type per table, so that no two can be confused.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The paying customer whose data a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "db",
+    derive(diesel::AsExpression, diesel::FromSqlRow),
+    diesel(sql_type = diesel::sql_types::Uuid)
+)]
+#[serde(transparent)]
+pub struct TenantId(pub Uuid);
+
+impl std::fmt::Display for TenantId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+macro_rules! row_ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(
+            feature = "db",
+            derive(diesel::AsExpression, diesel::FromSqlRow),
+            diesel(sql_type = diesel::sql_types::BigInt)
+        )]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+row_ids! {
+    /// A person of a tenant.
+    UserId,
+    /// A signed-in device of a person.
+    SessionId,
+    /// A shop account at one marketplace.
+    SellerId,
+    /// A conversation with one buyer.
+    ChatId,
+    /// One message of a chat.
+    MessageId,
+}
+
+/// A public id for a new row: time-ordered, so that its index stays compact.
+pub fn new_public_id() -> Uuid {
+    Uuid::now_v7()
+}

@@ -1,0 +1,11 @@
+//! What clients see of a row, the same over REST and on the live feed. Rows themselves never leave.
+
+mod chat;
+mod message;
+mod seller;
+
+pub use self::chat::{
+    BuyerView, ChatView, DeadlineView, LastMessageView, OrderView, ProductView, SuggestionView,
+};
+pub use self::message::{AttachmentView, AuthorView, MessageErrorView, MessageView};
+pub use self::seller::{SellerView, SyncStatus, SyncView};

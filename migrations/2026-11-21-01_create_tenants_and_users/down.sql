@@ -1,0 +1,4 @@
+DROP TABLE access_changes;
+DROP TABLE sessions;
+DROP TABLE users;
+DROP TABLE tenants;
