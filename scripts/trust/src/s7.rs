@@ -1,0 +1,175 @@
+//! S7: sealed keys open nowhere but in their own place, and a changed encryption key stops no poll.
+//!
+//! Shops of two tenants are polled; then their sealed keys are moved to other rows, tenants and columns.
+//! Each such shop must say that its key cannot be opened, and the sandbox must not be asked once.
+
+mod moves;
+mod shops;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use common::secrets::Keyring;
+use serde_json::json;
+use tokio::time::sleep;
+
+use self::shops::Rows;
+use crate::figure::{Figure, Options, Report, say};
+use crate::settings::Waits;
+use crate::stage::{Cast, Stage};
+
+/// All shops are to have been polled within this.
+const POLLED_WITHIN: Duration = Duration::from_secs(240);
+const NOT_OPENED: &str = "sync_error LIKE 'The stored key cannot be opened%'";
+
+/// Runs the figure.
+pub async fn run(options: &Options) -> Result<Report> {
+    let (began, seed) = (Instant::now(), options.seed_or_new());
+    let shops = if options.quick { 204 } else { 1_200 };
+    let stage = Stage::open(Cast {
+        workers: 1,
+        waits: Waits::of(options),
+        seed,
+        poll_interval_s: 5,
+        has_desk: false,
+    })
+    .await?;
+    let ring = ring(&stage.encryption_key, &[])?;
+    let rows = Rows::open(&stage, &ring, shops).await?;
+    let all_polled = format!(
+        "SELECT count(*) = {shops} FROM sellers WHERE last_sync_at IS NOT NULL AND sync_error IS NULL"
+    );
+    ensure!(
+        wait(&stage, &all_polled).await?,
+        "not all shops could be polled before anything was moved"
+    );
+    say("all shops were polled");
+    let mut report = blank(shops as u64, seed);
+    if !options.plant {
+        let opened = moved(&stage, &rows, &moves::all(&rows, &ring, seed)).await?;
+        let mass = moves::mass(&ring, if options.quick { 1_000 } else { 10_000 })?;
+        let mut failed_polls = 0;
+        if !options.quick {
+            failed_polls = rotate(&stage, &rows, &ring, &all_polled).await?;
+        }
+        report.figure.value = (opened.broken() + mass + failed_polls) as f64;
+        report.figure.pass = opened.broken() + mass + failed_polls == 0;
+        report.add(json!({
+            "opened": opened.not_refused, "requests": opened.requests, "opened_in_mass": mass, "failed_polls": failed_polls,
+        }));
+    }
+    if options.plant || options.quick {
+        let planted = moved(&stage, &rows, &moves::planted(&rows, &ring)?).await?;
+        let is_seen = planted.requests > 0 && planted.not_refused > 0;
+        if options.plant {
+            report.figure.value = planted.broken() as f64;
+            report.figure.pass = !is_seen;
+            say(if is_seen {
+                "planted defect found"
+            } else {
+                "planted defect not found"
+            });
+        } else {
+            report.figure.pass &= is_seen;
+        }
+        report.add(json!({"plants": {"opened_elsewhere": is_seen}}));
+    }
+    report.figure.secs = began.elapsed().as_secs_f64();
+    stage.close(!report.figure.pass && !options.plant).await;
+    Ok(report)
+}
+
+fn blank(shops: u64, seed: u64) -> Report {
+    Figure {
+        id: "S7",
+        value: 0.0,
+        goal: "0 keys opened outside their place, 0 requests with a foreign key, 0 failed polls"
+            .to_owned(),
+        pass: true,
+        n: shops,
+        seed,
+        secs: 0.0,
+    }
+    .into()
+}
+
+fn ring(current: &str, old: &[String]) -> Result<Keyring> {
+    Keyring::new(current, old).map_err(|_| anyhow::anyhow!("the encryption key is none"))
+}
+
+/// What was seen of moved keys.
+#[derive(Debug)]
+struct Opened {
+    /// Shops that did not say that their key cannot be opened.
+    not_refused: u64,
+    /// What the sandbox was asked meanwhile.
+    requests: u64,
+}
+
+impl Opened {
+    fn broken(&self) -> u64 {
+        self.not_refused + self.requests
+    }
+}
+
+/// Puts other ciphertexts into the rows while nobody polls, and looks what the worker makes of them.
+async fn moved(stage: &Stage, rows: &Rows, ciphertexts: &[String]) -> Result<Opened> {
+    stage.workers[0].lock().await.stop().await;
+    rows.put(stage, ciphertexts).await?;
+    let before = stage
+        .outside
+        .journal(0)
+        .await?
+        .last()
+        .map_or(0, |entry| entry.seq);
+    stage.workers[0].lock().await.start().await?;
+    let polled = format!(
+        "SELECT count(*) = {} FROM sellers WHERE last_sync_at > 'epoch' OR sync_error IS NOT NULL",
+        rows.len()
+    );
+    wait(stage, &polled).await?;
+    // Probes open keys, too.
+    sleep(Duration::from_secs(2)).await;
+    stage.workers[0].lock().await.stop().await;
+    let refused = stage
+        .truth
+        .count(&format!("SELECT count(*) FROM sellers WHERE {NOT_OPENED}"))
+        .await?;
+    let opened = Opened {
+        not_refused: rows.len() - refused,
+        requests: stage.outside.journal(before).await?.len() as u64,
+    };
+    say(&format!("{opened:?}"));
+    Ok(opened)
+}
+
+/// Gives the worker a new key beside the old one; counts shops whose poll fails then.
+async fn rotate(stage: &Stage, rows: &Rows, ring: &Keyring, all_polled: &str) -> Result<u64> {
+    rows.put(stage, &rows.own(ring)).await?;
+    let new = stack::secrets::random()?;
+    let mut worker = stage.workers[0].lock().await;
+    worker.tell("ENCRYPTION_KEYS_OLD", &stage.encryption_key);
+    worker.tell("ENCRYPTION_KEY", &new);
+    worker.start().await?;
+    drop(worker);
+    wait(stage, all_polled).await?;
+    stage
+        .truth
+        .count("SELECT count(*) FROM sellers WHERE last_sync_at IS NULL OR sync_error IS NOT NULL")
+        .await
+}
+
+/// Waits until a question is answered with yes.
+async fn wait(stage: &Stage, question: &str) -> Result<bool> {
+    let began = Instant::now();
+    loop {
+        let rows = stage.truth.rows(question).await?;
+        if rows.first().and_then(|row| row.get(0)) == Some("t") {
+            return Ok(true);
+        }
+        if began.elapsed() > POLLED_WITHIN {
+            return Ok(false);
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+}
