@@ -1,0 +1,21 @@
+//! Who makes a request, and what they may do.
+
+mod cache;
+mod callers;
+mod client_ip;
+mod cookies;
+mod credentials;
+mod passwords;
+mod slugs;
+mod tokens;
+
+pub use self::cache::{Access, AccessCache, follow_changes};
+pub use self::callers::{
+    Admin, Operator, Owner, Person, Staff, authenticate_token, bearer_token, current_access,
+};
+pub use self::client_ip::ClientIp;
+pub use self::cookies::{RefreshCookie, clearing_cookie, refresh_cookie};
+pub use self::credentials::{RefreshToken, SessionTokens};
+pub use self::passwords::Passwords;
+pub use self::slugs::{candidates, slug_of};
+pub use self::tokens::{Claims, TokenProblem, Tokens};

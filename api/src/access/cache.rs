@@ -1,0 +1,245 @@
+//! What each session may do: read once from the database, and forgotten when somebody's access changes.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use common::db::access_changes::{self, AccessChange};
+use common::db::sessions::Session;
+use common::db::tenants::{OPERATORS, Tenant};
+use common::db::users::{Role, User};
+use common::ids::{SessionId, TenantId, UserId};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use uuid::Uuid;
+
+use crate::state::AppState;
+
+/// Entries are trusted for this long after the last reading of changes began.
+const TRUSTED_FOR: Duration = Duration::from_secs(2);
+const READ_EVERY: Duration = Duration::from_secs(1);
+/// After a longer gap than this some changes may have left the window that is read.
+const LONGEST_GAP: Duration = Duration::from_secs(15);
+const MOST_ENTRIES: usize = 100_000;
+
+/// Who a session belongs to, and what they may do.
+#[derive(Clone, Debug)]
+pub struct Access {
+    pub tenant: TenantId,
+    pub tenant_slug: String,
+    pub tenant_name: String,
+    pub user: UserId,
+    pub user_public_id: Uuid,
+    pub username: String,
+    pub role: Role,
+    pub session: SessionId,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Access {
+    /// What a session may do at `now`; none if it has ended or its person may not come in.
+    pub fn of(session: &Session, user: &User, tenant: &Tenant, now: DateTime<Utc>) -> Option<Self> {
+        let is_open = session.revoked_at.is_none() && session.expires_at > now;
+        if !is_open || !user.is_active || tenant.blocked_at.is_some() {
+            return None;
+        }
+        Some(Self {
+            tenant: tenant.id,
+            tenant_slug: tenant.slug.clone(),
+            tenant_name: tenant.name.clone(),
+            user: user.id,
+            user_public_id: user.public_id,
+            username: user.username.clone(),
+            role: user.role,
+            session: session.id,
+            expires_at: session.expires_at,
+        })
+    }
+
+    /// Whether it is somebody who answers buyers.
+    pub fn answers_buyers(&self) -> bool {
+        matches!(self.role, Role::Agent | Role::Admin | Role::Owner)
+    }
+
+    /// Whether it is a person of ours.
+    pub fn is_operator(&self) -> bool {
+        self.tenant_slug == OPERATORS
+    }
+}
+
+/// The sessions seen lately.
+#[derive(Debug, Default)]
+pub struct AccessCache(Mutex<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    by_session: HashMap<SessionId, Arc<Access>>,
+    /// When the last successful reading of changes began.
+    read_at: Option<Instant>,
+    /// The changes that were seen in it.
+    seen: HashSet<AccessChange>,
+    /// Grows with each eviction.
+    evictions: u64,
+}
+
+impl AccessCache {
+    /// What the session may do, if that is known for sure.
+    pub fn get(&self, session: SessionId) -> Option<Arc<Access>> {
+        let entries = self.lock();
+        if !entries.is_trusted() {
+            return None;
+        }
+        entries.by_session.get(&session).cloned()
+    }
+
+    /// To be passed to [`Self::store`]: taken before the database is asked.
+    pub fn evictions(&self) -> u64 {
+        self.lock().evictions
+    }
+
+    /// Remembers what the database said, unless somebody was evicted since it was asked.
+    pub fn store(&self, evictions: u64, access: &Arc<Access>) {
+        let mut entries = self.lock();
+        if entries.evictions != evictions {
+            return;
+        }
+        if entries.by_session.len() >= MOST_ENTRIES {
+            entries.by_session.clear();
+        }
+        entries
+            .by_session
+            .insert(access.session, Arc::clone(access));
+    }
+
+    /// Forgets what a person may do.
+    pub fn evict(&self, tenant: TenantId, user: UserId) {
+        self.lock().evict(tenant, user);
+    }
+
+    /// Takes in what a reading of changes showed that began at `started`.
+    fn note_reading(&self, started: Instant, changes: Vec<AccessChange>) {
+        let mut entries = self.lock();
+        if entries.read_at.is_none_or(|at| started - at > LONGEST_GAP) {
+            entries.by_session.clear();
+            entries.evictions += 1;
+        }
+        for change in &changes {
+            if !entries.seen.contains(change) {
+                entries.evict(change.tenant_id, change.user_id);
+            }
+        }
+        entries.seen = changes.into_iter().collect();
+        entries.read_at = Some(started);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn is_trusted(&self) -> bool {
+        self.read_at.is_some_and(|at| at.elapsed() < TRUSTED_FOR)
+    }
+
+    fn evict(&mut self, tenant: TenantId, user: UserId) {
+        self.evictions += 1;
+        self.by_session
+            .retain(|_, access| access.tenant != tenant || access.user != user);
+    }
+}
+
+/// Reads changes once a second until the process stops.
+pub async fn follow_changes(state: AppState) {
+    let mut ticks = interval(READ_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_failing = false;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = state.stop.cancelled() => return,
+        }
+        let started = Instant::now();
+        match read_changes(&state).await {
+            Ok(changes) => {
+                state.access.note_reading(started, changes);
+                is_failing = false;
+            }
+            Err(error) => {
+                if !is_failing {
+                    tracing::warn!(%error, "access changes cannot be read: sessions are read anew");
+                }
+                is_failing = true;
+            }
+        }
+    }
+}
+
+async fn read_changes(state: &AppState) -> anyhow::Result<Vec<AccessChange>> {
+    let reading = async {
+        let mut conn = state.ctx.pool.get().await?;
+        anyhow::Ok(access_changes::recent_across_tenants(&mut conn).await?)
+    };
+    timeout(TRUSTED_FOR, reading).await?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(session: i64, user: i64) -> Arc<Access> {
+        Arc::new(Access {
+            tenant: TenantId(Uuid::nil()),
+            tenant_slug: "demo".into(),
+            tenant_name: "Demo".into(),
+            user: UserId(user),
+            user_public_id: Uuid::nil(),
+            username: "anna".into(),
+            role: Role::Agent,
+            session: SessionId(session),
+            expires_at: DateTime::UNIX_EPOCH,
+        })
+    }
+
+    fn change(id: i64, user: i64) -> AccessChange {
+        AccessChange {
+            tenant_id: TenantId(Uuid::nil()),
+            id,
+            user_id: UserId(user),
+        }
+    }
+
+    #[test]
+    fn entries_are_trusted_only_while_changes_are_read() {
+        let cache = AccessCache::default();
+        cache.store(cache.evictions(), &access(1, 1));
+        assert!(cache.get(SessionId(1)).is_none());
+        cache.note_reading(Instant::now(), vec![]);
+        cache.store(cache.evictions(), &access(1, 1));
+        assert!(cache.get(SessionId(1)).is_some());
+    }
+
+    #[test]
+    fn a_change_evicts_all_sessions_of_the_person_once() {
+        let cache = AccessCache::default();
+        cache.note_reading(Instant::now(), vec![]);
+        cache.store(cache.evictions(), &access(1, 1));
+        cache.store(cache.evictions(), &access(2, 2));
+        cache.note_reading(Instant::now(), vec![change(1, 1)]);
+        assert!(cache.get(SessionId(1)).is_none());
+        assert!(cache.get(SessionId(2)).is_some());
+        cache.store(cache.evictions(), &access(1, 1));
+        cache.note_reading(Instant::now(), vec![change(1, 1)]);
+        assert!(cache.get(SessionId(1)).is_some());
+    }
+
+    #[test]
+    fn what_was_asked_before_an_eviction_is_not_remembered() {
+        let cache = AccessCache::default();
+        cache.note_reading(Instant::now(), vec![]);
+        let evictions = cache.evictions();
+        cache.evict(TenantId(Uuid::nil()), UserId(1));
+        cache.store(evictions, &access(1, 1));
+        assert!(cache.get(SessionId(1)).is_none());
+    }
+}

@@ -1,0 +1,142 @@
+//! Every error code that a client may see: stable, with its outcome and its usual message.
+
+/// What kind of answer an error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// 400
+    BadRequest,
+    /// 401
+    Unauthorized,
+    /// 403
+    Forbidden,
+    /// 404
+    NotFound,
+    /// 405
+    MethodNotAllowed,
+    /// 408
+    TooSlow,
+    /// 409
+    Conflict,
+    /// 413
+    TooLarge,
+    /// 415
+    UnsupportedMediaType,
+    /// 422
+    Unprocessable,
+    /// 429
+    TooManyRequests,
+    /// 500
+    Internal,
+    /// 503
+    Unavailable,
+}
+
+impl Outcome {
+    /// The HTTP status.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::TooSlow => 408,
+            Self::Conflict => 409,
+            Self::TooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::Unprocessable => 422,
+            Self::TooManyRequests => 429,
+            Self::Internal => 500,
+            Self::Unavailable => 503,
+        }
+    }
+
+    /// Whether the same request may succeed a moment later.
+    pub fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::TooSlow | Self::TooManyRequests | Self::Unavailable
+        )
+    }
+}
+
+/// An error code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    pub outcome: Outcome,
+    pub name: &'static str,
+    pub message: &'static str,
+}
+
+macro_rules! codes {
+    ($($constant:ident = $outcome:ident $name:literal, $message:literal;)*) => {
+        $(
+            #[doc = $message]
+            pub const $constant: Code = Code {
+                outcome: Outcome::$outcome,
+                name: $name,
+                message: $message,
+            };
+        )*
+
+        /// All codes, as the OpenAPI document lists them.
+        pub const ALL: &[Code] = &[$($constant),*];
+    };
+}
+
+codes! {
+    MALFORMED_JSON = BadRequest "malformed_json", "the body is not valid JSON";
+    MALFORMED_BODY = BadRequest "malformed_body", "the body could not be read";
+
+    WEBSOCKET_EXPECTED = BadRequest "websocket_expected",
+        "this address takes WebSocket connections only";
+
+    UNAUTHORIZED = Unauthorized "unauthorized", "sign in first: no valid access token was given";
+    TOKEN_EXPIRED = Unauthorized "token_expired", "the access token has expired";
+    INVALID_CREDENTIALS = Unauthorized "invalid_credentials", "e-mail or password is wrong";
+    REFRESH_TOKEN_INVALID = Unauthorized "refresh_token_invalid", "the refresh token is not valid";
+    REFRESH_TOKEN_REUSED = Unauthorized "refresh_token_reused",
+        "the refresh token was used before: the session has been ended";
+
+    FORBIDDEN = Forbidden "forbidden", "your role does not allow this";
+
+    NOT_FOUND = NotFound "not_found", "there is nothing at this address";
+    SELLER_NOT_FOUND = NotFound "seller_not_found", "there is no such seller";
+    CHAT_NOT_FOUND = NotFound "chat_not_found", "there is no such chat";
+    MESSAGE_NOT_FOUND = NotFound "message_not_found", "there is no such message";
+
+    METHOD_NOT_ALLOWED = MethodNotAllowed "method_not_allowed",
+        "this address does not take this method";
+    REQUEST_TIMEOUT = TooSlow "request_timeout", "the body did not arrive in time";
+
+    EMAIL_TAKEN = Conflict "email_taken", "somebody has proven that this e-mail is theirs";
+    USERNAME_TAKEN = Conflict "username_taken", "somebody of the tenant has this username";
+    TENANT_REQUIRED = Conflict "tenant_required",
+        "the e-mail lives in several tenants: say which one";
+    SELLER_EXISTS = Conflict "seller_exists", "this shop is connected already";
+    SELLER_INACTIVE = Conflict "seller_inactive", "the shop is deactivated";
+    SELLER_READ_ONLY = Conflict "seller_read_only", "the shop's key may read, but not send";
+    CHAT_MOVED_ON = Conflict "chat_moved_on", "the chat has changed since you saw it";
+    WINDOW_CLOSED = Conflict "window_closed", "the marketplace takes no more answers in this chat";
+    MESSAGE_CONFLICT = Conflict "message_conflict",
+        "a message with this client_message_id and another text exists";
+    NOT_FAILED = Conflict "not_failed", "only a failed message can be sent again";
+
+    BODY_TOO_LARGE = TooLarge "body_too_large", "the body is larger than 1 MiB";
+    UNSUPPORTED_MEDIA_TYPE = UnsupportedMediaType "unsupported_media_type",
+        "send JSON with content-type application/json";
+
+    VALIDATION_FAILED = Unprocessable "validation_failed", "some fields break a rule";
+    TEXT_TOO_LONG = Unprocessable "text_too_long", "the text is longer than the marketplace takes";
+    SELLER_KEY_REJECTED = Unprocessable "seller_key_rejected", "the marketplace refuses the key";
+
+    TOO_MANY_REQUESTS = TooManyRequests "too_many_requests", "too many requests: wait a little";
+
+    INTERNAL = Internal "internal", "something went wrong here: the request id helps to find out what";
+
+    DATABASE_UNAVAILABLE = Unavailable "database_unavailable", "the database does not answer";
+    BUSY = Unavailable "busy", "too much is going on: try again in a moment";
+    QUERY_TOO_BROAD = Unavailable "query_too_broad",
+        "the question takes too long to answer: narrow it down";
+    NOT_READY = Unavailable "not_ready", "a dependency is missing";
+}

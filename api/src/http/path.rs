@@ -1,0 +1,59 @@
+//! Ids in paths: one that does not parse is answered like one that is not there.
+
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use common::ids::{ChatId, MessageId, SellerId};
+
+use super::codes::{self, Code};
+use super::error::ApiError;
+
+/// The only id in the path.
+#[derive(Clone, Copy, Debug)]
+pub struct PathId<T>(pub T);
+
+/// An id that can stand in a path.
+pub trait Identifier: Sized {
+    /// What is answered when there is no such thing.
+    const MISSING: Code;
+
+    /// The id with this number.
+    fn of(number: i64) -> Self;
+}
+
+impl Identifier for SellerId {
+    const MISSING: Code = codes::SELLER_NOT_FOUND;
+
+    fn of(number: i64) -> Self {
+        Self(number)
+    }
+}
+
+impl Identifier for ChatId {
+    const MISSING: Code = codes::CHAT_NOT_FOUND;
+
+    fn of(number: i64) -> Self {
+        Self(number)
+    }
+}
+
+impl Identifier for MessageId {
+    const MISSING: Code = codes::MESSAGE_NOT_FOUND;
+
+    fn of(number: i64) -> Self {
+        Self(number)
+    }
+}
+
+impl<S: Send + Sync, T: Identifier> FromRequestParts<S> for PathId<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| T::MISSING)?;
+        let (_, text) = params.iter().next().ok_or(T::MISSING)?;
+        let number = i64::from_str(text).map_err(|_| T::MISSING)?;
+        Ok(Self(T::of(number)))
+    }
+}

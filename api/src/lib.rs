@@ -1,0 +1,14 @@
+//! The HTTP side of the product: a library, so that tests can build the router.
+
+pub mod access;
+pub mod http;
+pub mod openapi;
+pub mod paging;
+pub mod routes;
+pub mod seed_demo;
+pub mod serve;
+pub mod state;
+
+pub use self::routes::{document, router};
+pub use self::serve::serve;
+pub use self::state::AppState;

@@ -1,0 +1,140 @@
+//! Every path of the API.
+
+pub mod access;
+pub mod desk;
+pub mod system;
+
+use std::any::Any;
+use std::future::{Ready, ready};
+
+use axum::Router;
+use axum::http::HeaderName;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::http::{ApiError, KnownQueries, codes, frame, limit_body, refuse_unknown_queries};
+use crate::openapi;
+use crate::state::AppState;
+
+pub use self::system::docs::to_json;
+pub use self::system::metrics::{record, tidy};
+
+/// The API as a service.
+pub fn router(state: AppState) -> Router {
+    let (routes, document) = described();
+    let known = KnownQueries::of(&document);
+    let origins = state.config.cors_origins.iter();
+    let origins: Vec<_> = origins.filter_map(|origin| origin.parse().ok()).collect();
+    routes
+        .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(known, refuse_unknown_queries))
+        .layer(from_fn(limit_body))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(frame))
+        .layer(cors(origins))
+        .with_state(state)
+}
+
+/// The OpenAPI document.
+pub fn document() -> OpenApi {
+    described().1
+}
+
+fn described() -> (Router<AppState>, OpenApi) {
+    let (routes, mut document) = paths().split_for_parts();
+    openapi::complete(&mut document);
+    (routes, document)
+}
+
+fn paths() -> OpenApiRouter<AppState> {
+    use self::access::{auth, users};
+    use self::desk::{chats, live, messages, pushes, sellers};
+    use self::system::{docs, health, metrics};
+    OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(auth::register))
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::session::refresh))
+        .routes(routes!(auth::session::logout))
+        .routes(routes!(users::get_me, users::update_me))
+        .routes(routes!(sellers::list_sellers, sellers::create_seller))
+        .routes(routes!(
+            sellers::get_seller,
+            sellers::update_seller,
+            sellers::delete_seller
+        ))
+        .routes(routes!(sellers::sync_seller))
+        .routes(routes!(chats::list_chats))
+        .routes(routes!(chats::count_chats))
+        .routes(routes!(chats::get_chat))
+        .routes(routes!(chats::mark_chat_read))
+        .routes(routes!(chats::close_chat))
+        .routes(routes!(chats::reopen_chat))
+        .routes(routes!(chats::assign_chat))
+        .routes(routes!(messages::list_messages))
+        .routes(routes!(messages::create_message))
+        .routes(routes!(messages::get_message))
+        .routes(routes!(messages::retry_message))
+        .routes(routes!(live::socket::open_socket))
+        .routes(routes!(live::events::stream_events))
+        .routes(routes!(pushes::take_ozon_push))
+        .routes(routes!(pushes::take_ozon_notification))
+        .routes(routes!(pushes::take_yandex_push))
+        .routes(routes!(pushes::take_yandex_notification))
+        .routes(routes!(health::health))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::get_metrics))
+        .routes(routes!(docs::openapi_json))
+}
+
+fn not_found() -> Ready<ApiError> {
+    ready(codes::NOT_FOUND.into())
+}
+
+fn method_not_allowed() -> Ready<ApiError> {
+    ready(codes::METHOD_NOT_ALLOWED.into())
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    metrics::counter!("http_panics_total").increment(1);
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    let text = text.unwrap_or_else(|| "of an unknown kind".to_owned());
+    ApiError::internal(format!("panic: {text}")).into_response()
+}
+
+/// None but the configured origins; they may carry a token and our ids.
+fn cors(origins: Vec<axum::http::HeaderValue>) -> CorsLayer {
+    use axum::http::Method;
+    use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+    let request_id = HeaderName::from_static("x-request-id");
+    let last_event_id = HeaderName::from_static("last-event-id");
+    if origins.is_empty() {
+        return CorsLayer::new();
+    }
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ])
+        .allow_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            request_id.clone(),
+            last_event_id,
+        ])
+        .expose_headers([request_id])
+}

@@ -1,0 +1,119 @@
+//! The person who is signed in.
+
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use common::db::access_changes;
+use common::db::users::{self, Role, User};
+use common::ids::TenantId;
+use diesel::result::{DatabaseErrorKind, Error as DatabaseError};
+use diesel_async::AsyncConnection;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::auth::check_username;
+use crate::access::{Access, Person};
+use crate::http::{ApiError, ApiResult, Json, Problems, Validate, codes};
+use crate::openapi::examples;
+use crate::state::AppState;
+
+/// A person, as they see themselves.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Me {
+    id: Uuid,
+    email: Option<String>,
+    username: String,
+    created_at: DateTime<Utc>,
+    last_login_at: Option<DateTime<Utc>>,
+    is_active: bool,
+    tenant: MyTenant,
+    role: Role,
+}
+
+/// The tenant of a person.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MyTenant {
+    #[schema(value_type = Uuid)]
+    id: TenantId,
+    slug: String,
+    name: String,
+}
+
+/// What a person may change about themselves.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MeChange {
+    /// 3 to 100 characters.
+    username: String,
+}
+
+impl Validate for MeChange {
+    fn validate(&self, problems: &mut Problems) {
+        check_username(&self.username, problems);
+    }
+}
+
+impl Me {
+    fn new(user: User, access: &Access) -> Self {
+        Self {
+            id: user.public_id,
+            email: user.email,
+            username: user.username,
+            created_at: user.created_at,
+            last_login_at: user.last_login_at,
+            is_active: user.is_active,
+            tenant: MyTenant {
+                id: access.tenant,
+                slug: access.tenant_slug.clone(),
+                name: access.tenant_name.clone(),
+            },
+            role: user.role,
+        }
+    }
+}
+
+/// Tells who is signed in.
+#[utoipa::path(
+    get, path = "/api/v1/users/me", tag = "access", security(("bearer" = [])),
+    responses((status = 200, description = "the person", body = Me, example = json!(examples::me())))
+)]
+pub async fn get_me(State(state): State<AppState>, person: Person) -> ApiResult<Json<Me>> {
+    let (tenant, id) = (person.tenant, person.user);
+    let user = state
+        .read(async |conn| users::find(conn, tenant, id).await)
+        .await?;
+    let user = user.ok_or(codes::UNAUTHORIZED)?;
+    Ok(Json(Me::new(user, &person)))
+}
+
+/// Changes the name of who is signed in.
+#[utoipa::path(
+    put, path = "/api/v1/users/me", tag = "access", security(("bearer" = [])),
+    request_body(content = MeChange, example = json!({"username": "anna"})),
+    responses(
+        (status = 200, description = "the person", body = Me, example = json!(examples::me())),
+        (status = 409, description = "`username_taken`"),
+    )
+)]
+pub async fn update_me(
+    State(state): State<AppState>,
+    person: Person,
+    Json(body): Json<MeChange>,
+) -> ApiResult<Json<Me>> {
+    let (tenant, id) = (person.tenant, person.user);
+    let mut conn = state.conn().await?;
+    let renamed = conn
+        .transaction(async |conn| {
+            access_changes::insert(conn, tenant, id).await?;
+            users::rename(conn, tenant, id, body.username.trim()).await
+        })
+        .await;
+    let user = match renamed {
+        Err(DatabaseError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+            return Err(codes::USERNAME_TAKEN.into());
+        }
+        renamed => renamed?.ok_or_else(|| ApiError::from(codes::UNAUTHORIZED))?,
+    };
+    state.access.evict(tenant, id);
+    Ok(Json(Me::new(user, &person)))
+}

@@ -1,0 +1,238 @@
+//! Writing an answer: stored and queued at once, sent by the worker.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, TimeDelta, Utc};
+use common::db::chats::{self, Chat};
+use common::db::messages::{
+    self, Author, Direction, Message, NewMessage, StoredAttachments, has_unseen,
+};
+use common::db::sellers;
+use common::domain::delivery::{MessageState, SEND_WITHIN};
+use common::ids::{ChatId, MessageId, new_public_id};
+use common::jobs::{DeliverChat, Job};
+use common::marketplaces::profile;
+use common::views::MessageView;
+use diesel_async::{AsyncConnection, AsyncPgConnection};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::known;
+use crate::access::Staff;
+use crate::http::{ApiError, ApiResult, FieldProblem, Json, Problems, Validate, codes};
+use crate::openapi::examples;
+use crate::state::AppState;
+
+/// An answer to a buyer.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAnswer {
+    #[schema(value_type = i64)]
+    chat_id: ChatId,
+    /// Not blank, and not longer than the marketplace takes (Ozon and Wildberries 1000, Yandex
+    /// Market 4096 Unicode characters).
+    text: String,
+    /// Names the message, 1 to 64 characters: the same request sent twice stores it once.
+    client_message_id: Option<String>,
+    /// The newest message that the writer has seen: with a newer one of the buyer, or somebody
+    /// else's answer, the answer is 409 `chat_moved_on`.
+    #[schema(value_type = Option<i64>)]
+    last_seen_message_id: Option<MessageId>,
+    /// `true`: send it whatever came meanwhile.
+    #[serde(default)]
+    send_anyway: bool,
+}
+
+impl Validate for NewAnswer {
+    fn validate(&self, problems: &mut Problems) {
+        problems.require(!self.text.trim().is_empty(), "text", "must not be blank");
+        if let Some(id) = &self.client_message_id {
+            let is_decent = (1..=64).contains(&id.chars().count());
+            problems.require(is_decent, "client_message_id", "must be 1 to 64 characters");
+        }
+    }
+}
+
+/// What became of an answer.
+enum Posted {
+    New(Box<(Message, Chat)>),
+    /// It was posted before.
+    Known(Box<Message>),
+}
+
+/// Answers a buyer.
+///
+/// The message is stored as `queued`; the worker sends it. A repeated `client_message_id` gives 200
+/// and the same message.
+#[utoipa::path(
+    post, path = "/api/messages", tag = "messages", security(("bearer" = [])),
+    request_body(content = NewAnswer, example = json!(examples::answer())),
+    responses(
+        (status = 201, description = "queued", body = MessageView, example = json!(examples::queued_message())),
+        (status = 200, description = "posted before", body = MessageView, example = json!(examples::queued_message())),
+        (status = 409, description = "`window_closed`, `seller_read_only`, `seller_inactive`, `chat_moved_on`, `message_conflict`"),
+        (status = 422, description = "`text_too_long` with the limit in `details`; `validation_failed`"),
+    )
+)]
+pub async fn create_message(
+    State(state): State<AppState>,
+    staff: Staff,
+    Json(body): Json<NewAnswer>,
+) -> ApiResult<Response> {
+    let now = state.ctx.clock.now();
+    let mut conn = state.conn().await?;
+    let posted = conn
+        .transaction(async |conn| post(conn, &staff, &body, now).await)
+        .await?;
+    let name = Some(staff.username.clone());
+    match posted {
+        Posted::Known(message) => Ok(Json(MessageView::new(&message, name)).into_response()),
+        Posted::New(stored) => {
+            let view = MessageView::new(&stored.0, name.clone());
+            let location = [(LOCATION, format!("/api/messages/{}", stored.0.id))];
+            deliver(&state, stored, name, true);
+            Ok((StatusCode::CREATED, location, Json(view)).into_response())
+        }
+    }
+}
+
+async fn post(
+    conn: &mut AsyncPgConnection,
+    staff: &Staff,
+    body: &NewAnswer,
+    now: DateTime<Utc>,
+) -> ApiResult<Posted> {
+    let tenant = staff.tenant;
+    let chat = chats::lock(conn, tenant, body.chat_id).await?;
+    let chat = chat.ok_or(codes::CHAT_NOT_FOUND)?;
+    let text = body.text.trim();
+    if let Some(id) = &body.client_message_id
+        && let Some(message) = messages::find_by_client_id(conn, tenant, chat.id, id).await?
+    {
+        if message.text != text {
+            return Err(codes::MESSAGE_CONFLICT.into());
+        }
+        return Ok(Posted::Known(Box::new(message)));
+    }
+    check_length(&chat, text)?;
+    check_sendable(conn, &chat, now).await?;
+    check_seen(conn, staff, &chat, body).await?;
+    let message = NewMessage {
+        tenant_id: tenant,
+        public_id: new_public_id(),
+        chat_id: chat.id,
+        external_id: None,
+        client_message_id: body.client_message_id.clone(),
+        direction: Direction::Outgoing,
+        author: Author::Agent,
+        user_id: Some(staff.user),
+        text: text.to_owned(),
+        attachments: StoredAttachments::default(),
+        state: MessageState::Queued,
+        error_code: None,
+        error_message: None,
+        starts_clock: false,
+        send_before: Some(send_before(&chat, now)),
+        at: now,
+        sent_at: None,
+        created_at: now,
+    };
+    let message = messages::insert(conn, &message).await?;
+    let chat = schedule(conn, &chat, now).await?;
+    Ok(Posted::New(Box::new((message, chat))))
+}
+
+/// Until when a message may be sent that is queued now.
+pub(super) fn send_before(chat: &Chat, now: DateTime<Utc>) -> DateTime<Utc> {
+    let within = TimeDelta::from_std(SEND_WITHIN).unwrap_or(TimeDelta::zero());
+    chat.window_closes_at.unwrap_or(now + within)
+}
+
+/// Makes the chat's delivery due now.
+pub(super) async fn schedule(
+    conn: &mut AsyncPgConnection,
+    chat: &Chat,
+    now: DateTime<Utc>,
+) -> ApiResult<Chat> {
+    let due = chat.deliver_at.map_or(now, |at| at.min(now));
+    chats::schedule_delivery(conn, chat.tenant_id, chat.id, Some(due)).await?;
+    let window = profile(chat.channel).answer_window;
+    Ok(chats::refresh(conn, chat, true, window, now).await?)
+}
+
+/// After the commit: has the worker send, and tells everybody who watches.
+pub(super) fn deliver(
+    state: &AppState,
+    stored: Box<(Message, Chat)>,
+    name: Option<String>,
+    is_new: bool,
+) {
+    state.after_commit(move |ctx| async move {
+        let (message, chat) = *stored;
+        let job = DeliverChat {
+            tenant: chat.tenant_id,
+            chat: chat.id,
+        };
+        ctx.jobs
+            .hurry(&DeliverChat::queue(chat.channel), &job)
+            .await;
+        if is_new {
+            ctx.publish_new_message(&message, name).await;
+        } else {
+            ctx.publish_message(&message, name).await;
+        }
+        ctx.publish_chat(&chat).await;
+    });
+}
+
+fn check_length(chat: &Chat, text: &str) -> ApiResult<()> {
+    let limit = profile(chat.channel).text_limit_chars;
+    if text.chars().count() <= limit {
+        return Ok(());
+    }
+    let problem = FieldProblem {
+        field: "text".to_owned(),
+        message: format!("must be at most {limit} characters"),
+        limit: Some(limit),
+    };
+    Err(ApiError::of_fields(codes::TEXT_TOO_LONG, &[problem]))
+}
+
+/// Whether the marketplace would take an answer in this chat now.
+pub(super) async fn check_sendable(
+    conn: &mut AsyncPgConnection,
+    chat: &Chat,
+    now: DateTime<Utc>,
+) -> ApiResult<()> {
+    let seller = sellers::find(conn, chat.tenant_id, chat.seller_id).await?;
+    let seller = seller.ok_or(codes::CHAT_NOT_FOUND)?;
+    if !seller.is_active {
+        return Err(codes::SELLER_INACTIVE.into());
+    }
+    if seller.capabilities().is_some_and(|may| !may.send) {
+        return Err(codes::SELLER_READ_ONLY.into());
+    }
+    if chat.window_closes_at.is_some_and(|closes| closes <= now) {
+        return Err(codes::WINDOW_CLOSED.into());
+    }
+    Ok(())
+}
+
+async fn check_seen(
+    conn: &mut AsyncPgConnection,
+    staff: &Staff,
+    chat: &Chat,
+    body: &NewAnswer,
+) -> ApiResult<()> {
+    let Some(last_seen) = body.last_seen_message_id else {
+        return Ok(());
+    };
+    let tenant = staff.tenant;
+    known(conn, tenant, chat.id, last_seen, "last_seen_message_id").await?;
+    if !body.send_anyway && has_unseen(conn, tenant, chat.id, last_seen, staff.user).await? {
+        return Err(codes::CHAT_MOVED_ON.into());
+    }
+    Ok(())
+}

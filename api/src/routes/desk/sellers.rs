@@ -1,0 +1,304 @@
+//! Shops at marketplaces: connected, changed, deactivated, pulled.
+
+mod connect;
+mod keys;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use common::channel::Marketplace;
+use common::db::sellers::{self, Seller, SellerChange, SellerFilter};
+use common::ids::{SellerId, TenantId};
+use common::jobs::{Job, SyncSeller};
+use common::views::SellerView;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+pub(crate) use self::connect::{Shop, connect, store_change};
+use self::keys::check_key;
+pub(crate) use self::keys::renew;
+use crate::access::{Admin, Staff};
+use crate::http::{
+    ApiError, ApiResult, GivenSecret, Json, PathId, Problems, Query, Validate, codes,
+};
+use crate::openapi::examples;
+use crate::paging::{cut, page_size, read_cursor, write_cursor};
+use crate::state::AppState;
+
+/// A page of shops.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SellerPage {
+    sellers: Vec<SellerView>,
+    /// How many shops pass the filter, on all pages.
+    total: i64,
+    /// To be passed on as `cursor`; null at the end.
+    next_cursor: Option<String>,
+}
+
+/// Which shops to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SellerQuery {
+    marketplace: Option<Marketplace>,
+    is_active: Option<bool>,
+    /// How many, 1 to 100; 50 if not given.
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A shop to connect.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewShop {
+    /// 1 to 255 characters.
+    name: String,
+    marketplace: Marketplace,
+    /// Ozon: client id; Yandex Market: business id. Wildberries: not needed, the key tells.
+    client_id: Option<String>,
+    /// 1 to 4096 characters; never comes back.
+    #[schema(value_type = String)]
+    api_key: GivenSecret,
+}
+
+impl Validate for NewShop {
+    fn validate(&self, problems: &mut Problems) {
+        check_name(&self.name, problems);
+        check_key(&self.api_key, problems);
+        keys::check_client_id(self.marketplace, self.client_id.as_deref(), problems);
+    }
+}
+
+/// Whether to ask the marketplace.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ProbeQuery {
+    /// `false`: take the key without asking the marketplace; it is asked later.
+    probe: Option<bool>,
+}
+
+/// What to change about a shop; what is left out stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShopChange {
+    /// 1 to 255 characters.
+    name: Option<String>,
+    /// Needs `api_key` too.
+    client_id: Option<String>,
+    /// A new key; it is probed.
+    #[schema(value_type = Option<String>)]
+    api_key: Option<GivenSecret>,
+    is_active: Option<bool>,
+}
+
+impl Validate for ShopChange {
+    fn validate(&self, problems: &mut Problems) {
+        if let Some(name) = &self.name {
+            check_name(name, problems);
+        }
+        if let Some(key) = &self.api_key {
+            check_key(key, problems);
+        }
+        let has_key = self.client_id.is_none() || self.api_key.is_some();
+        problems.require(has_key, "api_key", "is needed with a new client_id");
+    }
+}
+
+/// Lists the tenant's shops, the first connected one first.
+#[utoipa::path(
+    get, path = "/api/sellers", tag = "sellers", security(("bearer" = [])), params(SellerQuery),
+    responses((status = 200, description = "shops", body = SellerPage, example = json!(examples::seller_page())))
+)]
+pub async fn list_sellers(
+    State(state): State<AppState>,
+    staff: Staff,
+    Query(query): Query<SellerQuery>,
+) -> ApiResult<Json<SellerPage>> {
+    let filter = SellerFilter {
+        marketplace: query.marketplace,
+        is_active: query.is_active,
+    };
+    let size = page_size(query.limit)?;
+    let after: Option<SellerId> = read_cursor(query.cursor.as_deref())?;
+    let tenant = staff.tenant;
+    let (mut rows, total) = state
+        .read(async |conn| {
+            let rows = sellers::list(conn, tenant, filter, after, size + 1).await?;
+            Ok((rows, sellers::count(conn, tenant, filter).await?))
+        })
+        .await?;
+    let has_more = cut(&mut rows, size);
+    let last = rows.last().filter(|_| has_more);
+    let next_cursor = last.map(|last| write_cursor(&last.id)).transpose()?;
+    Ok(Json(SellerPage {
+        sellers: rows.iter().map(|row| view(&state, row)).collect(),
+        total,
+        next_cursor,
+    }))
+}
+
+/// Shows one shop.
+#[utoipa::path(
+    get, path = "/api/sellers/{id}", tag = "sellers", security(("bearer" = [])),
+    params(("id" = i64, Path, description = "the seller's id")),
+    responses((status = 200, description = "the shop", body = SellerView, example = json!(examples::seller())))
+)]
+pub async fn get_seller(
+    State(state): State<AppState>,
+    staff: Staff,
+    PathId(id): PathId<SellerId>,
+) -> ApiResult<Json<SellerView>> {
+    let seller = find(&state, staff.tenant, id).await?;
+    Ok(Json(view(&state, &seller)))
+}
+
+/// Connects a shop.
+///
+/// The marketplace is asked at once what the key may do. One that does not answer gives the warning
+/// `probe_unavailable`; a deactivated shop with the same account comes back to life.
+#[utoipa::path(
+    post, path = "/api/sellers", tag = "sellers", security(("bearer" = [])), params(ProbeQuery),
+    request_body(content = NewShop, example = json!(examples::new_shop())),
+    responses(
+        (status = 201, description = "connected", body = SellerView, example = json!(examples::seller())),
+        (status = 409, description = "`seller_exists`"),
+        (status = 422, description = "`seller_key_rejected` with the marketplace's own words; `validation_failed`"),
+    )
+)]
+pub async fn create_seller(
+    State(state): State<AppState>,
+    admin: Admin,
+    Query(query): Query<ProbeQuery>,
+    Json(body): Json<NewShop>,
+) -> ApiResult<Response> {
+    let shop = connect::Shop {
+        name: body.name.trim(),
+        marketplace: body.marketplace,
+        client_id: body.client_id.as_deref().map(str::trim),
+        api_key: &body.api_key,
+    };
+    let asks = query.probe.unwrap_or(true);
+    let seller = connect::connect(&state, admin.tenant, &shop, asks).await?;
+    announce(&state, &seller, true);
+    let location = [(LOCATION, format!("/api/sellers/{}", seller.id))];
+    Ok((StatusCode::CREATED, location, Json(view(&state, &seller))).into_response())
+}
+
+/// Changes a shop; a new key is probed.
+#[utoipa::path(
+    patch, path = "/api/sellers/{id}", tag = "sellers", security(("bearer" = [])),
+    params(("id" = i64, Path, description = "the seller's id")),
+    request_body(content = ShopChange, example = json!({"name": "My Ozon Store"})),
+    responses(
+        (status = 200, description = "changed", body = SellerView, example = json!(examples::seller())),
+        (status = 409, description = "`seller_exists`: another shop has this account"),
+        (status = 422, description = "`seller_key_rejected`, `validation_failed`"),
+    )
+)]
+pub async fn update_seller(
+    State(state): State<AppState>,
+    admin: Admin,
+    PathId(id): PathId<SellerId>,
+    Json(body): Json<ShopChange>,
+) -> ApiResult<Json<SellerView>> {
+    let seller = find(&state, admin.tenant, id).await?;
+    let key = match &body.api_key {
+        Some(key) => Some(keys::renew(&state, &seller, body.client_id.as_deref(), key).await?),
+        None => None,
+    };
+    let now = state.ctx.clock.now();
+    let is_woken = body.is_active == Some(true) || (key.is_some() && seller.is_active);
+    let change = SellerChange {
+        name: body.name.map(|name| name.trim().to_owned()),
+        is_active: body.is_active,
+        next_sync_at: is_woken.then_some(now),
+        key,
+        updated_at: Some(now),
+    };
+    let seller = connect::store_change(&state, &seller, &change).await?;
+    announce(&state, &seller, is_woken);
+    Ok(Json(view(&state, &seller)))
+}
+
+/// Deactivates a shop: its chats stay, polling and sending stop.
+#[utoipa::path(
+    delete, path = "/api/sellers/{id}", tag = "sellers", security(("bearer" = [])),
+    params(("id" = i64, Path, description = "the seller's id")),
+    responses((status = 204, description = "deactivated"))
+)]
+pub async fn delete_seller(
+    State(state): State<AppState>,
+    admin: Admin,
+    PathId(id): PathId<SellerId>,
+) -> ApiResult<StatusCode> {
+    let change = SellerChange {
+        is_active: Some(false),
+        updated_at: Some(state.ctx.clock.now()),
+        ..SellerChange::default()
+    };
+    let mut conn = state.conn().await?;
+    let seller = sellers::change(&mut conn, admin.tenant, id, &change).await?;
+    let seller = seller.ok_or(codes::SELLER_NOT_FOUND)?;
+    announce(&state, &seller, false);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Pulls a shop's chats now.
+#[utoipa::path(
+    post, path = "/api/sellers/{id}/sync", tag = "sellers", security(("bearer" = [])),
+    params(("id" = i64, Path, description = "the seller's id")),
+    responses(
+        (status = 202, description = "will be pulled", body = SellerView, example = json!(examples::seller())),
+        (status = 409, description = "`seller_inactive`"),
+    )
+)]
+pub async fn sync_seller(
+    State(state): State<AppState>,
+    admin: Admin,
+    PathId(id): PathId<SellerId>,
+) -> ApiResult<Response> {
+    let seller = find(&state, admin.tenant, id).await?;
+    let mut conn = state.conn().await?;
+    let now = state.ctx.clock.now();
+    if !sellers::wake(&mut conn, admin.tenant, id, now).await? {
+        return Err(codes::SELLER_INACTIVE.into());
+    }
+    hurry(&state, &seller);
+    Ok((StatusCode::ACCEPTED, Json(view(&state, &seller))).into_response())
+}
+
+async fn find(state: &AppState, tenant: TenantId, id: SellerId) -> ApiResult<Seller> {
+    let found = state
+        .read(async |conn| sellers::find(conn, tenant, id).await)
+        .await?;
+    found.ok_or_else(|| ApiError::from(codes::SELLER_NOT_FOUND))
+}
+
+fn view(state: &AppState, seller: &Seller) -> SellerView {
+    SellerView::new(seller, state.ctx.push_url(seller), state.ctx.clock.now())
+}
+
+fn announce(state: &AppState, seller: &Seller, is_woken: bool) {
+    let changed = seller.clone();
+    state.after_commit(move |ctx| async move { ctx.publish_seller(&changed).await });
+    if is_woken && seller.is_active {
+        hurry(state, seller);
+    }
+}
+
+/// Has the worker pull a shop that is due.
+pub(super) fn hurry(state: &AppState, seller: &Seller) {
+    let queue = SyncSeller::queue(seller.marketplace);
+    let job = SyncSeller {
+        tenant: seller.tenant_id,
+        seller: seller.id,
+    };
+    state.after_commit(move |ctx| async move { ctx.jobs.hurry(&queue, &job).await });
+}
+
+fn check_name(name: &str, problems: &mut Problems) {
+    let length = name.trim().chars().count();
+    let is_decent = (1..=255).contains(&length);
+    problems.require(is_decent, "name", "must be 1 to 255 characters");
+}
