@@ -136,7 +136,9 @@ fn chats(world: &mut World, shop: usize, incoming: &Incoming) -> Answer {
     let now = world.now();
     let shop = &world.shops[shop];
     let with_nulls = shop.has(Quirk::Nulls);
-    let chats = shop.chats.iter().rev().map(|place| &world.chats[*place]);
+    let is_empty = shop.has(Quirk::EmptyChats);
+    let places = shop.chats.iter().rev().filter(|_| !is_empty);
+    let chats = places.map(|place| &world.chats[*place]);
     let items = chats.map(|chat| {
         let mut item = json!({
             "chatID": chat.id,

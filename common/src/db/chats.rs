@@ -381,3 +381,20 @@ mod desk;
 pub use self::desk::{
     Assignee, ChatCursor, ChatFilter, ChatSort, ViewCounts, assign, counts, list,
 };
+
+/// Whether an answer falls due in one of the shop's chats between two times.
+pub async fn has_deadline_between(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    seller: SellerId,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> QueryResult<bool> {
+    let due = chats::table
+        .filter(chats::tenant_id.eq(tenant))
+        .filter(chats::seller_id.eq(seller))
+        .filter(chats::queue_at.between(from, to));
+    diesel::select(diesel::dsl::exists(due))
+        .get_result(conn)
+        .await
+}

@@ -183,6 +183,21 @@ async fn without_redis_each_process_keeps_the_limits_for_itself() {
 }
 
 #[tokio::test]
+async fn a_refusal_costs_nothing() {
+    let mut server = RedisServer::start().await;
+    let (one, two) = (
+        Limits::new(&server.redis("t:")),
+        Limits::new(&server.redis("t:")),
+    );
+    assert_eq!(count_lists(&one, "7").await, 10);
+    for _ in 0..20 {
+        assert!(list(&two, "7").await.is_err());
+    }
+    server.die();
+    assert_eq!(count_lists(&two, "7").await, 10);
+}
+
+#[tokio::test]
 async fn a_flushed_redis_lets_no_process_exceed_the_limit() {
     let server = RedisServer::start().await;
     let limits = Limits::new(&server.redis("t:"));

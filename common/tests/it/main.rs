@@ -14,3 +14,4 @@ mod jobs;
 mod limits;
 mod marketplaces;
 mod redis_server;
+mod schema;

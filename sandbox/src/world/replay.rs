@@ -67,6 +67,7 @@ impl World {
 
     fn put_message(&mut self, place: usize, message: Message) {
         self.counter += 1;
+        // a burst within one millisecond takes the clock along, so that all of it shows at once
         self.last_now = self.last_now.max(message.at);
         let at = self.chats[place].messages.len();
         let shop = self.chats[place].shop;
@@ -117,9 +118,6 @@ impl Shop {
     // a cursor once handed out never comes before an event that is added later
     fn put_event(&mut self, message: &Message, event: (usize, usize)) {
         let mut cursor = message.visible_at;
-        if message.visible_at <= message.at {
-            cursor = cursor.max(self.last_event + 1);
-        }
         while self.events.contains_key(&cursor) {
             cursor += 1;
         }

@@ -72,6 +72,8 @@ pub enum Quirk {
     TextualHasNext,
     /// Ozon answers a wrong key with 404.
     InvalidKeyIsNotFound,
+    /// Wildberries lists no chats although there are events.
+    EmptyChats,
     /// Yandex Market hands files only to an OAuth token.
     FilesNeedOauth,
     /// Optional fields without a value are null instead of missing.

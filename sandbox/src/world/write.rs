@@ -162,8 +162,6 @@ impl World {
         if shop.marketplace == Marketplace::Wildberries && echo_ms.max(ahead_ms) == 0 {
             at = at.max(shop.last_event + 1);
         }
-        // a burst within one millisecond takes the clock along, so that all of it shows at once
-        self.last_now = self.last_now.max(at);
         Message {
             number,
             id,

@@ -352,3 +352,19 @@ async fn the_list_runs_ahead_of_the_history_on_request() {
         .json;
     assert_eq!(ids(&history), [second.message, first.message]);
 }
+
+#[tokio::test]
+async fn a_burst_within_a_millisecond_shows_at_once() {
+    let world = quiet_world().await;
+    let shop = Seller::of(&world, Ozon, "demo");
+    let chat = world.write_as_buyer(Ozon, None, "0").expect("written").chat;
+    for at in 1..900 {
+        let written = world.write_as_buyer(Ozon, Some(&chat), &at.to_string());
+        written.expect("written");
+    }
+    let body = json!({"chat_id": chat, "limit": 1000});
+    let history = shop.post(HISTORY, body).await.expect(200).json;
+    assert_eq!(ids(&history).len(), 900);
+    let list = shop.post(LIST, json!({"limit": 1})).await.expect(200).json;
+    assert_eq!(list["chats"][0]["unread_count"], 900);
+}

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use sandbox::{FaultRequest, Marketplace::Wildberries, Sandbox};
+use sandbox::{FaultRequest, Marketplace::Wildberries, Quirk, Sandbox, ShopRequest};
 use serde_json::{Value, json};
 
 use crate::client::{Reply, Seller, quiet_world, write_as};
@@ -205,4 +205,23 @@ async fn no_two_events_of_a_seller_share_a_moment() {
         .filter_map(|event| event["addTimestamp"].as_i64())
         .collect();
     assert_eq!((all.len(), moments.len()), (40, 40));
+}
+
+#[tokio::test]
+async fn the_list_may_be_empty_though_there_are_events_to_answer() {
+    let world = quiet_world().await;
+    let shop = Seller::of(&world, Wildberries, "demo");
+    let chat = say(&world, None, "a").chat;
+    let request = ShopRequest {
+        marketplace: Some(Wildberries),
+        seller: Some(shop.id().to_owned()),
+        quirks: Some(vec![Quirk::EmptyChats]),
+        ..Default::default()
+    };
+    world.shop(request).await.expect("changed");
+    assert_eq!(shop.get(CHATS).await.expect(200).json["result"], json!([]));
+    let all = events(&shop.get(EVENTS).await.expect(200));
+    let sign = all[0]["replySign"].as_str().expect("a sign");
+    let sent = shop.write(sign, "b").await.expect(200);
+    assert_eq!(sent.json["result"]["chatID"], json!(chat));
 }

@@ -14,6 +14,9 @@ use crate::marketplaces::{ChatSummary, ListPage, ListScope, Operation, ReadFrom,
 
 /// How often the whole list is read: answers given in the marketplace's cabinet show nowhere else.
 const SWEEP_EVERY: TimeDelta = TimeDelta::minutes(20);
+/// How often it is read while an answer is due soon.
+const SWEEP_NEAR_DEADLINES_EVERY: TimeDelta = TimeDelta::minutes(5);
+const NEAR_DEADLINE: TimeDelta = TimeDelta::minutes(30);
 /// A chat is read again from this many messages back: what appears late is still seen.
 const OVERLAP: i64 = 20;
 /// After this long a list that is ahead of its history is believed to be wrong.
@@ -26,10 +29,7 @@ const ECHO_WITHIN: TimeDelta = TimeDelta::hours(1);
 impl Poll<'_> {
     pub(super) async fn poll_by_chat(&mut self) -> Result<(), FlowError> {
         let started_at = self.ctx.clock.now();
-        let is_sweep = self
-            .cursor
-            .swept_at
-            .is_none_or(|at| started_at - at >= SWEEP_EVERY);
+        let is_sweep = self.is_sweep_due(started_at).await?;
         let scope = if is_sweep {
             ListScope::All
         } else {
@@ -61,6 +61,23 @@ impl Poll<'_> {
             self.hold(&mut conn).await?;
         }
         Ok(())
+    }
+
+    /// Whether the whole list is to be read: more often while a deadline is near.
+    async fn is_sweep_due(&self, now: DateTime<Utc>) -> Result<bool, FlowError> {
+        let Some(swept_at) = self.cursor.swept_at else {
+            return Ok(true);
+        };
+        if now - swept_at < SWEEP_NEAR_DEADLINES_EVERY {
+            return Ok(false);
+        }
+        if now - swept_at >= SWEEP_EVERY {
+            return Ok(true);
+        }
+        let mut conn = self.ctx.pool.get().await?;
+        let (tenant, seller) = (self.seller.tenant_id, self.seller.id);
+        let soon = now + NEAR_DEADLINE;
+        Ok(chats::has_deadline_between(&mut conn, tenant, seller, now, soon).await?)
     }
 
     /// The chats of a page that have something that is not stored yet.

@@ -168,3 +168,18 @@ async fn a_revoked_key_says_what_to_do_and_the_others_go_on() {
     assert!(stored.probe_at <= world.now());
     world.sync(&yandex).await.unwrap();
 }
+
+#[tokio::test]
+async fn near_its_deadline_an_answer_from_the_cabinet_is_seen_soon() {
+    let world = World::start().await;
+    let seller = world.connect(Marketplace::Ozon).await;
+    let external = world.buyer_writes(Marketplace::Ozon, None, "Когда доставка?");
+    world.sync(&seller).await.unwrap();
+    world.pass(Duration::from_secs(23 * 3600 + 35 * 60));
+    world.sync(&seller).await.unwrap();
+    world.somebody_answers_in_the_cabinet(Marketplace::Ozon, &external, "Завтра");
+    world.pass(Duration::from_secs(6 * 60));
+    world.sync(&seller).await.unwrap();
+    let chat = world.chat(&seller, &external).await.unwrap();
+    assert_eq!(chat.status, ChatStatus::Waiting);
+}
