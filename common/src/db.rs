@@ -1,6 +1,7 @@
 //! Storage: PostgreSQL is the truth. One file per table: its row, inserts and queries.
 
 mod columns;
+mod condition;
 pub mod schema;
 
 pub mod access_changes;

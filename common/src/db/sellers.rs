@@ -179,7 +179,7 @@ pub async fn claim_due_across_tenants(
 ) -> QueryResult<Vec<Seller>> {
     sql_query(
         "UPDATE sellers SET lease_token = $3, lease_until = now() + $4 * interval '1 ms', \
-             sync_started_at = $2 \
+             sync_started_at = $2, woken_at = NULL \
          WHERE (tenant_id, id) IN ( \
              SELECT tenant_id, id FROM sellers \
              WHERE is_active AND marketplace = $1 AND next_sync_at <= $2 \
@@ -207,7 +207,7 @@ pub async fn claim_if_due(
 ) -> QueryResult<Option<Seller>> {
     sql_query(
         "UPDATE sellers SET lease_token = $4, lease_until = now() + $5 * interval '1 ms', \
-             sync_started_at = $3 \
+             sync_started_at = $3, woken_at = NULL \
          WHERE tenant_id = $1 AND id = $2 AND is_active AND next_sync_at <= $3 \
              AND (blocked_until IS NULL OR blocked_until <= $3) \
              AND (lease_until IS NULL OR lease_until < now()) \
@@ -268,7 +268,7 @@ pub async fn finish_sync(
 ) -> QueryResult<Option<Seller>> {
     sql_query(
         "UPDATE sellers SET lease_token = NULL, lease_until = NULL, \
-             next_sync_at = CASE WHEN woken_at > sync_started_at AND $7::timestamptz IS NULL \
+             next_sync_at = CASE WHEN woken_at IS NOT NULL AND $7::timestamptz IS NULL \
                  THEN $4 ELSE $5 END, \
              poll_interval_s = $6, blocked_until = $7, sync_error = $8, \
              last_sync_at = CASE WHEN $8::text IS NULL THEN $4 ELSE last_sync_at END, \

@@ -1,14 +1,14 @@
 //! What the desk asks of `chats`: the queue and its filters, the counts of the views, assignments.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Timestamptz};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 
+use super::super::condition::Condition;
 use super::Chat;
 use crate::channel::Marketplace;
 use crate::db::schema::chats;
@@ -32,23 +32,27 @@ pub struct ChatFilter {
 }
 
 impl ChatFilter {
-    /// Whether an index answers the question, however many chats there are.
-    pub fn is_fast(&self) -> bool {
-        self.deadline.is_none()
-            && self.send_error.is_none()
-            && self.search.is_none()
-            && self.channel.is_none()
-            && self.changed_after.is_none()
-            && (self.status.is_none() || self.status == Some(ChatStatus::Open))
-            && [
-                self.seller.is_some(),
-                self.assignee.is_some(),
-                self.unread_only,
-            ]
-            .iter()
-            .filter(|given| **given)
-            .count()
-                <= 1
+    /// Whether an index answers the question in this order, however many chats there are.
+    pub fn is_fast(&self, sort: ChatSort) -> bool {
+        let is_worked_out = self.deadline.is_some()
+            || self.send_error.is_some()
+            || self.search.is_some()
+            || self.channel.is_some()
+            || self.changed_after.is_some();
+        let is_of_few = matches!(self.assignee, Some(Assignee::User(_)));
+        let narrowed = [
+            self.seller.is_some(),
+            self.unread_only,
+            self.status == Some(ChatStatus::Open),
+            self.assignee == Some(Assignee::Nobody),
+        ];
+        let narrowed = narrowed.iter().filter(|given| **given).count();
+        let is_indexed = match (sort, self.status) {
+            (_, Some(ChatStatus::Waiting | ChatStatus::Closed)) => false,
+            (ChatSort::Deadline, _) => is_of_few || narrowed <= 1,
+            (ChatSort::Recent, _) => !is_of_few && narrowed == 0,
+        };
+        is_indexed && !is_worked_out
     }
 }
 
@@ -128,13 +132,13 @@ fn narrow<'a>(mut query: Boxed<'a>, filter: &ChatFilter) -> Boxed<'a> {
         query = query.filter(chats::channel.eq(channel));
     }
     query = match filter.status {
-        Some(ChatStatus::Open) => query.filter(sql::<Bool>("chats.status = 'open'")),
-        Some(ChatStatus::Waiting) => query.filter(sql::<Bool>("chats.status = 'waiting'")),
-        Some(ChatStatus::Closed) => query.filter(sql::<Bool>("chats.status = 'closed'")),
+        Some(ChatStatus::Open) => query.filter(Condition::new("chats.status = 'open'")),
+        Some(ChatStatus::Waiting) => query.filter(Condition::new("chats.status = 'waiting'")),
+        Some(ChatStatus::Closed) => query.filter(Condition::new("chats.status = 'closed'")),
         None => query,
     };
     if filter.unread_only {
-        query = query.filter(sql::<Bool>("chats.unread_count > 0"));
+        query = query.filter(Condition::new("chats.unread_count > 0"));
     }
     query = match filter.assignee {
         Some(Assignee::Nobody) => query.filter(chats::assigned_to.is_null()),
@@ -155,31 +159,29 @@ fn narrow_by_work<'a>(
     now: DateTime<Utc>,
 ) -> Boxed<'a> {
     query = match filter.deadline {
-        Some(DeadlineState::Breached) => query
-            .filter(sql::<Bool>(OWED))
-            .filter(sql::<Bool>("chats.queue_at <= ").bind::<Timestamptz, _>(now)),
+        Some(DeadlineState::Breached) => query.filter(
+            Condition::new(OWED)
+                .sql(" AND chats.queue_at <= ")
+                .time(now),
+        ),
         Some(DeadlineState::AtRisk) => query
-            .filter(sql::<Bool>(OWED))
-            .filter(sql::<Bool>("chats.queue_at > ").bind::<Timestamptz, _>(now))
-            .filter(sql::<Bool>(AT_RISK_FROM).bind::<Timestamptz, _>(now)),
+            .filter(Condition::new(OWED).sql(" AND chats.queue_at > ").time(now))
+            .filter(Condition::new(AT_RISK_FROM).time(now)),
         Some(DeadlineState::Ok) | None => query,
     };
     if let Some(wanted) = filter.send_error {
-        query = query.filter(
-            sql::<Bool>("(chats.id IN (SELECT failed.chat_id FROM messages failed WHERE failed.tenant_id = ")
-                .bind::<diesel::sql_types::Uuid, _>(tenant)
-                .sql(FAILED_LAST)
-                .sql(")) = ")
-                .bind::<Bool, _>(wanted),
-        );
+        let failed =
+            "(chats.id IN (SELECT failed.chat_id FROM messages failed WHERE failed.tenant_id = ";
+        let failed = Condition::new(failed).tenant(tenant).sql(FAILED_LAST);
+        query = query.filter(failed.sql(")) = ").flag(wanted));
     }
     if let Some(search) = &filter.search {
         let pattern = format!("%{}%", escaped(search));
         query = query.filter(
-            sql::<Bool>("(chats.context->>'buyer_name' ILIKE ")
-                .bind::<Text, _>(pattern.clone())
+            Condition::new("(chats.context->>'buyer_name' ILIKE ")
+                .words(pattern.clone())
                 .sql(" OR chats.context->>'order_id' ILIKE ")
-                .bind::<Text, _>(pattern)
+                .words(pattern)
                 .sql(")"),
         );
     }
@@ -216,28 +218,25 @@ fn turn_to<'a>(query: Boxed<'a>, sort: ChatSort, behind: Option<ChatCursor>) -> 
     let Some(behind) = behind else {
         return query;
     };
-    match (sort, behind.at) {
-        (ChatSort::Deadline, at) => query.filter(
-            sql::<Bool>("(chats.queue_at, chats.id) > (")
-                .bind::<Nullable<Timestamptz>, _>(at)
-                .sql(", ")
-                .bind::<BigInt, _>(behind.id)
-                .sql(")"),
-        ),
-        (ChatSort::Recent, Some(at)) => query.filter(
-            sql::<Bool>("(chats.last_message_at, chats.id) < (")
-                .bind::<Timestamptz, _>(at)
-                .sql(", ")
-                .bind::<BigInt, _>(behind.id)
-                .sql(")"),
-        ),
+    let id = behind.id.0;
+    query.filter(match (sort, behind.at) {
+        (ChatSort::Deadline, at) => Condition::new("(chats.queue_at, chats.id) > (")
+            .time(at)
+            .sql(", ")
+            .id(id)
+            .sql(")"),
+        (ChatSort::Recent, Some(at)) => Condition::new("(chats.last_message_at, chats.id) < (")
+            .time(at)
+            .sql(", ")
+            .id(id)
+            .sql(")"),
         // Chats without a message come first.
-        (ChatSort::Recent, None) => query.filter(
-            sql::<Bool>("(chats.last_message_at IS NOT NULL OR chats.id < ")
-                .bind::<BigInt, _>(behind.id)
-                .sql(")"),
-        ),
-    }
+        (ChatSort::Recent, None) => {
+            Condition::new("(chats.last_message_at IS NOT NULL OR chats.id < ")
+                .id(id)
+                .sql(")")
+        }
+    })
 }
 
 /// How many chats each view holds, up to 1000.

@@ -1,13 +1,13 @@
 //! What the desk asks of `messages`: pages of a thread, what was not seen yet, sending once more.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{self, BigInt, Bool, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 
+use super::super::condition::Condition;
 use super::{Message, NewMessage};
 use crate::db::schema::messages;
 use crate::domain::delivery::MessageState;
@@ -55,22 +55,23 @@ pub async fn thread(
     let newest_first = (messages::at.desc(), messages::id.desc());
     let query = match part {
         ThreadPart::Newest => query.order(newest_first),
-        ThreadPart::Before(place) => query.order(newest_first).filter(
-            sql::<Bool>("(messages.at, messages.id) < (")
-                .bind::<Timestamptz, _>(place.at)
-                .sql(", ")
-                .bind::<BigInt, _>(place.id)
-                .sql(")"),
-        ),
-        ThreadPart::After(place) => query.order((messages::at, messages::id)).filter(
-            sql::<Bool>("(messages.at, messages.id) > (")
-                .bind::<Timestamptz, _>(place.at)
-                .sql(", ")
-                .bind::<BigInt, _>(place.id)
-                .sql(")"),
-        ),
+        ThreadPart::Before(place) => query
+            .order(newest_first)
+            .filter(beside("(messages.at, messages.id) < (", place)),
+        ThreadPart::After(place) => query
+            .order((messages::at, messages::id))
+            .filter(beside("(messages.at, messages.id) > (", place)),
     };
     query.load(conn).await
+}
+
+/// By row value: an index finds the place.
+fn beside(comparison: &'static str, place: MessagePlace) -> Condition {
+    Condition::new(comparison)
+        .time(place.at)
+        .sql(", ")
+        .id(place.id.0)
+        .sql(")")
 }
 
 /// One message of a chat.

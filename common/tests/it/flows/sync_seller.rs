@@ -183,3 +183,28 @@ async fn near_its_deadline_an_answer_from_the_cabinet_is_seen_soon() {
     let chat = world.chat(&seller, &external).await.unwrap();
     assert_eq!(chat.status, ChatStatus::Waiting);
 }
+
+#[tokio::test]
+async fn a_wake_during_a_poll_makes_the_shop_due_at_once() {
+    use common::db::sellers::{self, Lease};
+    let world = World::start().await;
+    let seller = world.connect(Marketplace::Ozon).await;
+    let lease = Lease::new(Duration::from_secs(20));
+    let mut conn = world.conn().await;
+    let (tenant, id) = (world.tenant, seller.id);
+    let claimed = sellers::claim_if_due(&mut conn, tenant, id, world.now(), &lease)
+        .await
+        .unwrap()
+        .unwrap();
+    sellers::wake(&mut conn, tenant, id, world.now())
+        .await
+        .unwrap();
+    common::flows::sync_seller::sync_seller(&world.ctx, &claimed, lease)
+        .await
+        .unwrap();
+    let ended = sellers::find(&mut conn, tenant, id).await.unwrap().unwrap();
+    assert!(ended.next_sync_at <= world.now());
+    world.sync(&seller).await.unwrap();
+    let ended = sellers::find(&mut conn, tenant, id).await.unwrap().unwrap();
+    assert!(ended.next_sync_at > world.now());
+}

@@ -30,7 +30,8 @@ pub(crate) struct World {
     pub(crate) ctx: Context,
     pub(crate) sandbox: Sandbox,
     pub(crate) tenant: TenantId,
-    _redis: RedisServer,
+    pub(crate) config: Config,
+    pub(crate) redis: RedisServer,
 }
 
 impl World {
@@ -42,14 +43,15 @@ impl World {
             ..Options::default()
         };
         let sandbox = Sandbox::start(options).await.unwrap();
-        let config = config(&sandbox, &database);
+        let config = config(&sandbox, &database, &redis);
         let ctx = Context::with_redis(&config, 4, redis.redis("")).unwrap();
         let tenant = TenantId(Uuid::from_u128(0x0198_a000_0000_7000_8000_0000_0000_0001));
         Self {
             ctx,
             sandbox,
             tenant,
-            _redis: redis,
+            config,
+            redis,
         }
     }
 
@@ -257,11 +259,12 @@ impl World {
     }
 }
 
-fn config(sandbox: &Sandbox, database: &SecretString) -> Config {
+fn config(sandbox: &Sandbox, database: &SecretString, redis: &RedisServer) -> Config {
     use secrecy::ExposeSecret;
     let at = |prefix: &str| format!("{}/{prefix}", sandbox.url());
     let env = Env::of([
         ("DATABASE_URL", database.expose_secret().to_owned()),
+        ("REDIS_URL", redis.url()),
         ("ENCRYPTION_KEY", KEY.to_owned()),
         ("JWT_SECRET", "j".repeat(32)),
         ("AUTH_TOKEN_SECRET", "a".repeat(32)),

@@ -1,0 +1,151 @@
+//! What is due is done: with a hint at once, without one a moment later, whoever else hangs.
+
+use std::time::Duration;
+
+use common::channel::Marketplace;
+use common::db::chats::Chat;
+use common::db::messages::Message;
+use common::db::sellers::{self, Seller};
+use common::domain::delivery::MessageState;
+use common::jobs::{DeliverChat, Job, SyncSeller};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+use tokio_util::task::TaskTracker;
+
+use crate::world::World;
+
+/// A running worker.
+struct Running {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Running {
+    fn start(world: &World) -> Self {
+        let config = world.config.clone();
+        let (stop, stopped) = oneshot::channel();
+        let task = TaskTracker::new().spawn(async move {
+            worker::run(&config, async {
+                stopped.await.ok();
+            })
+            .await
+        });
+        Self { stop, task }
+    }
+
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+async fn asked(world: &World, marketplace: Marketplace) -> (Seller, Chat) {
+    let seller = world.connect(marketplace).await;
+    let external = world.buyer_writes(marketplace, None, "Есть ли размер?");
+    world.sync(&seller).await.unwrap();
+    let chat = world.chat(&seller, &external).await.unwrap();
+    (seller, chat)
+}
+
+/// How long the message took to become `sent`; fails after ten seconds.
+async fn time_to_sent(world: &World, message: &Message) -> Duration {
+    let began = Instant::now();
+    while world.message(message).await.state != MessageState::Sent {
+        assert!(began.elapsed() < Duration::from_secs(10), "not sent");
+        sleep(Duration::from_millis(5)).await;
+    }
+    began.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_due_answer_is_sent_without_redis() {
+    let mut world = World::start().await;
+    world.redis.die();
+    let running = Running::start(&world);
+    let (_, chat) = asked(&world, Marketplace::Ozon).await;
+    let message = world.reply(&chat, "Есть").await;
+    time_to_sent(&world, &message).await;
+    running.stop().await;
+    assert_eq!(world.received(), ["Есть"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hint_that_comes_many_times_sends_once() {
+    let world = World::start().await;
+    let (_, chat) = asked(&world, Marketplace::YandexMarket).await;
+    let first = Running::start(&world);
+    let second = Running::start(&world);
+    let message = world.reply(&chat, "Есть").await;
+    let job = DeliverChat {
+        tenant: world.tenant,
+        chat: chat.id,
+    };
+    let queue = DeliverChat::queue(Marketplace::YandexMarket);
+    for _ in 0..20 {
+        world.ctx.jobs.push(&queue, &job).await.unwrap();
+    }
+    time_to_sent(&world, &message).await;
+    sleep(Duration::from_millis(300)).await;
+    first.stop().await;
+    second.stop().await;
+    assert_eq!(world.received(), ["Есть"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_marketplace_that_hangs_holds_up_no_other() {
+    let world = World::start().await;
+    let (ozon, _) = asked(&world, Marketplace::Ozon).await;
+    let (_, chat) = asked(&world, Marketplace::YandexMarket).await;
+    let hang = serde_json::json!({"target": "ozon", "kind": "latency", "value": 30_000});
+    world
+        .sandbox
+        .fault(serde_json::from_value(hang).unwrap())
+        .unwrap();
+    let running = Running::start(&world);
+    let job = SyncSeller {
+        tenant: world.tenant,
+        seller: ozon.id,
+    };
+    sellers::wake(&mut *world.conn().await, world.tenant, ozon.id, world.now())
+        .await
+        .unwrap();
+    let queue = SyncSeller::queue(Marketplace::Ozon);
+    world.ctx.jobs.push(&queue, &job).await.unwrap();
+    let message = world.reply(&chat, "Есть").await;
+    let took = time_to_sent(&world, &message).await;
+    assert!(took < Duration::from_secs(2), "took {took:?}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_is_reported_to_ozon() {
+    use common::db::read_receipts::{self, ReadReceipt};
+    let world = World::start().await;
+    let (_, chat) = asked(&world, Marketplace::Ozon).await;
+    let thread = world.thread(chat.id).await;
+    let receipt = ReadReceipt {
+        tenant_id: world.tenant,
+        chat_id: chat.id,
+        channel: Marketplace::Ozon,
+        up_to_external_id: thread[0].external_id.clone().unwrap(),
+        due_at: world.now(),
+        failures: 0,
+    };
+    read_receipts::upsert(&mut *world.conn().await, &receipt)
+        .await
+        .unwrap();
+    let running = Running::start(&world);
+    let began = Instant::now();
+    let is_unread = || {
+        let state = world.sandbox.state();
+        let chats = state["chats"].as_array().unwrap();
+        let found = chats.iter().find(|it| it["chat"] == chat.external_id);
+        found.unwrap()["unread_count"] != 0
+    };
+    while is_unread() {
+        assert!(began.elapsed() < Duration::from_secs(10), "still unread");
+        sleep(Duration::from_millis(20)).await;
+    }
+    running.stop().await;
+}
