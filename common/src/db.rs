@@ -6,6 +6,7 @@ pub mod schema;
 
 pub mod access_changes;
 pub mod chats;
+pub mod leases;
 pub mod messages;
 pub mod read_receipts;
 pub mod sellers;

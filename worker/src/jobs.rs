@@ -29,13 +29,15 @@ trait Hurry: Job {
 /// Claimed work, ready to run.
 pub(crate) type Claimed = BoxFuture<'static, ()>;
 
+/// Claims at most so many due rows of a marketplace.
+type Claim = fn(Worker, Marketplace, i64) -> BoxFuture<'static, Result<Vec<Claimed>, FlowError>>;
+
 /// How due rows of one kind are claimed.
 pub(crate) struct Sweep {
     pub(crate) kind: Kind,
     /// How often, in ticks of the sweeper.
     pub(crate) every_ticks: u32,
-    pub(crate) claim:
-        fn(Worker, Marketplace, i64) -> BoxFuture<'static, Result<Vec<Claimed>, FlowError>>,
+    pub(crate) claim: Claim,
 }
 
 /// What PostgreSQL is asked for.

@@ -1,5 +1,9 @@
 //! Table `messages`: what was written, by whom, and whether it arrived.
 
+mod desk;
+mod echoes;
+mod progress;
+
 use chrono::{DateTime, Utc};
 use diesel::deserialize::FromSqlRow;
 use diesel::expression::AsExpression;
@@ -11,11 +15,20 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::schema::messages;
-use super::send_attempts::SendAttempt;
 use crate::channel::VendorAttachment;
 use crate::domain::delivery::MessageState;
 use crate::ids::{ChatId, MessageId, TenantId, UserId};
 use crate::words::words;
+
+pub use self::desk::{
+    MessagePlace, ThreadPart, find_by_client_id, find_in_chat, has_unseen, insert, mark_read,
+    requeue, thread,
+};
+pub use self::echoes::{
+    UnboundMessage, awaiting_echo, bind_echo, has_earlier_without_echo, has_unexplained,
+    newest_bound,
+};
+pub use self::progress::{Progress, advance, count_attempt, oldest_unsettled, place};
 
 words! {
     /// Which way a message goes.
@@ -193,256 +206,3 @@ pub async fn known_external_ids(
         .load(conn)
         .await
 }
-
-/// The chat's newest messages that the marketplace knows, newest first.
-pub async fn newest_bound(
-    conn: &mut AsyncPgConnection,
-    tenant: TenantId,
-    chat: ChatId,
-    limit: i64,
-) -> QueryResult<Vec<Message>> {
-    messages::table
-        .filter(messages::tenant_id.eq(tenant))
-        .filter(messages::chat_id.eq(chat))
-        .filter(messages::external_id.is_not_null())
-        .order((messages::at.desc(), messages::id.desc()))
-        .limit(limit)
-        .select(Message::as_select())
-        .load(conn)
-        .await
-}
-
-/// A message without external id, and what tells its echo.
-#[derive(Clone, Debug, QueryableByName)]
-pub struct UnboundMessage {
-    #[diesel(embed)]
-    pub message: Message,
-    /// The newest message of the chat when it, or one of the same text shortly before it, was first
-    /// sent: an echo is not older.
-    #[diesel(sql_type = sql_types::Nullable<sql_types::Timestamptz>)]
-    pub baseline_at: Option<DateTime<Utc>>,
-    /// The marketplace's own time of the message, where its answer told it.
-    #[diesel(sql_type = sql_types::Nullable<sql_types::Timestamptz>)]
-    pub vendor_at: Option<DateTime<Utc>>,
-}
-
-/// The chat's messages that may still get an echo, in the order of sending.
-///
-/// Messages of the same text are interchangeable: the echo of one may show before that of another, so
-/// they share the oldest baseline. One that was given up gets an echo only while no later message of
-/// ours has its text: whose echo it is could not be told.
-pub async fn awaiting_echo(
-    conn: &mut AsyncPgConnection,
-    tenant: TenantId,
-    chat: ChatId,
-) -> QueryResult<Vec<UnboundMessage>> {
-    sql_query(
-        "SELECT messages.*, told.vendor_at, ( \
-             SELECT CASE WHEN bool_or(near.baseline_at IS NULL) THEN NULL \
-                 ELSE min(near.baseline_at) END \
-             FROM send_attempts near JOIN messages twin ON twin.tenant_id = $1 \
-                 AND twin.id = near.message_id AND twin.chat_id = $2 \
-                 AND twin.text = messages.text \
-             WHERE near.tenant_id = $1 AND near.outcome IS DISTINCT FROM 'not_sent' \
-                 AND near.started_at BETWEEN first.started_at - interval '10 min' \
-                     AND first.started_at) AS baseline_at \
-         FROM messages \
-         JOIN LATERAL (SELECT started_at FROM send_attempts \
-             WHERE tenant_id = $1 AND message_id = messages.id \
-                 AND outcome IS DISTINCT FROM 'not_sent' ORDER BY no LIMIT 1) first ON true \
-         LEFT JOIN LATERAL (SELECT max(vendor_at) AS vendor_at FROM send_attempts \
-             WHERE tenant_id = $1 AND message_id = messages.id) told ON true \
-         WHERE messages.tenant_id = $1 AND chat_id = $2 AND direction = 'outgoing' \
-             AND external_id IS NULL \
-             AND (state IN ('sending', 'sent', 'unknown') \
-                 OR (state = 'failed' AND error_code = 'delivery_unknown' AND NOT EXISTS ( \
-                     SELECT FROM messages later WHERE later.tenant_id = $1 \
-                         AND later.chat_id = $2 AND later.id > messages.id \
-                         AND later.attempts > 0 AND later.text = messages.text))) \
-         ORDER BY messages.id",
-    )
-    .bind::<sql_types::Uuid, _>(tenant)
-    .bind::<sql_types::BigInt, _>(chat)
-    .load(conn)
-    .await
-}
-
-/// Binds the echo of a message to it: from now on it surely arrived.
-pub async fn bind_echo(
-    conn: &mut AsyncPgConnection,
-    tenant: TenantId,
-    id: MessageId,
-    external_id: &str,
-    at: DateTime<Utc>,
-) -> QueryResult<Message> {
-    diesel::update(messages::table.find((tenant, id)))
-        .set((
-            messages::external_id.eq(external_id),
-            messages::state.eq(MessageState::Sent),
-            messages::error_code.eq(None::<String>),
-            messages::error_message.eq(None::<String>),
-            messages::settle_at.eq(None::<DateTime<Utc>>),
-            messages::at.eq(at),
-            messages::sent_at.eq(at),
-        ))
-        .returning(Message::as_returning())
-        .get_result(conn)
-        .await
-}
-
-/// The chat's oldest outgoing message that is queued, being sent, or unknown.
-pub async fn oldest_unsettled(
-    conn: &mut AsyncPgConnection,
-    tenant: TenantId,
-    chat: ChatId,
-) -> QueryResult<Option<Message>> {
-    messages::table
-        .filter(messages::tenant_id.eq(tenant))
-        .filter(messages::chat_id.eq(chat))
-        .filter(messages::direction.eq(Direction::Outgoing))
-        .filter(messages::external_id.is_null())
-        .filter(messages::state.eq_any([
-            MessageState::Queued,
-            MessageState::Sending,
-            MessageState::Unknown,
-        ]))
-        // One in flight comes before those that wait, also when it was retried later than they.
-        .order((
-            messages::state.eq(MessageState::Queued).asc(),
-            messages::id.asc(),
-        ))
-        .select(Message::as_select())
-        .first(conn)
-        .await
-        .optional()
-}
-
-/// A change of where an outgoing message stands.
-#[derive(Clone, Debug, AsChangeset)]
-#[diesel(table_name = messages, treat_none_as_null = true)]
-pub struct Progress {
-    pub state: MessageState,
-    pub error_code: Option<String>,
-    pub error_message: Option<String>,
-    pub settle_at: Option<DateTime<Utc>>,
-    pub settle_reads: i32,
-    pub sent_at: Option<DateTime<Utc>>,
-}
-
-impl Progress {
-    /// The message is now in `state`, and nothing else is to be said about it.
-    pub fn to(state: MessageState) -> Self {
-        Self {
-            state,
-            error_code: None,
-            error_message: None,
-            settle_at: None,
-            settle_reads: 0,
-            sent_at: None,
-        }
-    }
-
-    /// The message failed for good, with a code for programs and a sentence for people.
-    pub fn failed(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            error_code: Some(code.to_owned()),
-            error_message: Some(message.into()),
-            ..Self::to(MessageState::Failed)
-        }
-    }
-}
-
-/// Moves a message on from the state in which it was seen; none if it is no longer in it.
-pub async fn advance(
-    conn: &mut AsyncPgConnection,
-    tenant: TenantId,
-    id: MessageId,
-    from: MessageState,
-    progress: &Progress,
-) -> QueryResult<Option<Message>> {
-    diesel::update(messages::table.find((tenant, id)))
-        .filter(messages::state.eq(from))
-        .set(progress)
-        .returning(Message::as_returning())
-        .get_result(conn)
-        .await
-        .optional()
-}
-
-/// Places a sent message in the thread.
-pub async fn place(
-    conn: &mut AsyncPgConnection,
-    tenant: TenantId,
-    id: MessageId,
-    at: DateTime<Utc>,
-) -> QueryResult<usize> {
-    diesel::update(messages::table.find((tenant, id)))
-        .set((messages::at.eq(at), messages::sent_at.eq(at)))
-        .execute(conn)
-        .await
-}
-
-/// Counts one more attempt to send, and returns its number.
-pub async fn count_attempt(
-    conn: &mut AsyncPgConnection,
-    tenant: TenantId,
-    id: MessageId,
-) -> QueryResult<i32> {
-    diesel::update(messages::table.find((tenant, id)))
-        .set(messages::attempts.eq(messages::attempts + 1))
-        .returning(messages::attempts)
-        .get_result(conn)
-        .await
-}
-
-/// Whether a message that surely was sent before this one has not been shown by the history yet.
-pub async fn has_earlier_without_echo(
-    conn: &mut AsyncPgConnection,
-    tenant: TenantId,
-    chat: ChatId,
-    id: MessageId,
-) -> QueryResult<bool> {
-    let earlier = messages::table
-        .filter(messages::tenant_id.eq(tenant))
-        .filter(messages::chat_id.eq(chat))
-        .filter(messages::direction.eq(Direction::Outgoing))
-        .filter(messages::external_id.is_null())
-        .filter(messages::state.eq(MessageState::Sent))
-        .filter(messages::id.lt(id));
-    diesel::select(diesel::dsl::exists(earlier))
-        .get_result(conn)
-        .await
-}
-
-/// Whether our side wrote something that did not come from here: since the attempt's baseline, or
-/// earlier but shown only since the attempt began.
-pub async fn has_unexplained(
-    conn: &mut AsyncPgConnection,
-    tenant: TenantId,
-    chat: ChatId,
-    first: &SendAttempt,
-) -> QueryResult<bool> {
-    let baseline = first.baseline_external_id.as_deref().unwrap_or_default();
-    let elsewhere = messages::table
-        .filter(messages::tenant_id.eq(tenant))
-        .filter(messages::chat_id.eq(chat))
-        .filter(messages::direction.eq(Direction::Outgoing))
-        .filter(messages::attempts.eq(0))
-        .filter(messages::external_id.is_not_null())
-        .filter(messages::external_id.ne(baseline))
-        .filter(
-            messages::at
-                .ge(first.baseline_at.unwrap_or(DateTime::UNIX_EPOCH))
-                .or(messages::created_at.ge(first.started_at)),
-        );
-    diesel::select(diesel::dsl::exists(elsewhere))
-        .get_result(conn)
-        .await
-}
-
-mod desk;
-
-pub use self::desk::{
-    MessagePlace, ThreadPart, find_by_client_id, find_in_chat, has_unseen, insert, mark_read,
-    requeue, thread,
-};

@@ -41,7 +41,7 @@ pub async fn migrations_are_current(conn: &mut AsyncPgConnection) -> QueryResult
         .load(conn)
         .await?;
     let wanted = MigrationSource::<Pg>::migrations(&MIGRATIONS)
-        .map_err(|problem| diesel::result::Error::QueryBuilderError(problem))?;
+        .map_err(diesel::result::Error::QueryBuilderError)?;
     Ok(wanted.iter().all(|migration| {
         let version = migration.name().version();
         applied

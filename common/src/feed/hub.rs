@@ -20,8 +20,8 @@ use crate::jobs::{ConnectionError, Redis, sort};
 /// Events that wait for a listener; one who is slower is closed, and resumes.
 const LISTENER_BOUND: usize = 256;
 /// A subscription that hears nothing is asked this often whether it is still there.
-const PING_EVERY: Duration = Duration::from_secs(2);
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+const PING_EVERY: Duration = Duration::from_secs(1);
+const ANSWER_WITHIN: Duration = Duration::from_millis(1_500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a listener is told.
@@ -211,6 +211,7 @@ async fn hear(redis: &Redis, registry: &Registry) -> Result<(), ConnectionError>
             _ = ping.tick() => {
                 let asked = timeout(ANSWER_WITHIN, commands.ping::<redis::Value>()).await;
                 if !matches!(asked, Ok(Ok(_))) {
+                    redis.suspect();
                     return Ok(());
                 }
             }

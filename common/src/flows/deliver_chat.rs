@@ -12,8 +12,9 @@ use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use super::{Context, FlowError, publish};
 use crate::db::chats::{self, Chat};
+use crate::db::leases::Lease;
 use crate::db::messages::{self, Message, Progress};
-use crate::db::sellers::{self, Lease, Seller};
+use crate::db::sellers::{self, Seller};
 use crate::db::send_attempts;
 use crate::domain::delivery::{MessageState, Step, Unsettled, next_step};
 use crate::marketplaces::{ShopAccess, profile};

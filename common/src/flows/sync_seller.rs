@@ -13,7 +13,8 @@ use diesel_async::AsyncPgConnection;
 use self::pace::next_poll;
 use super::store_messages::{Source, Stored};
 use super::{Context, FlowError, publish};
-use crate::db::sellers::{self, Lease, Seller, VendorCursor};
+use crate::db::leases::Lease;
+use crate::db::sellers::{self, Seller, VendorCursor};
 use crate::jobs::{DeliverChat, Job};
 use crate::marketplaces::{Marketplace, Reading, ShopAccess, VendorError};
 

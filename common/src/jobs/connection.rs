@@ -150,10 +150,19 @@ impl Redis {
         }
     }
 
+    /// Drops the shared connection: another one was found dead, and this one may be so too.
+    pub(crate) fn suspect(&self) {
+        self.lock().connection = None;
+    }
+
     async fn ask<T: FromRedisValue>(&self, ask: Ask<'_>) -> Result<T, ConnectionError> {
-        let answer = timeout(ANSWER_WITHIN, self.ask_twice(ask)).await;
+        let mut used = None;
+        let answer = timeout(ANSWER_WITHIN, self.ask_twice(ask, &mut used)).await;
         let answer = answer.unwrap_or_else(|_| {
-            self.rest();
+            // A connection that has taken its place meanwhile is not to blame.
+            if used.is_some_and(|generation| self.discard(generation)) {
+                self.rest();
+            }
             Err(ConnectionError::away("no answer in time"))
         });
         match &answer {
@@ -165,10 +174,15 @@ impl Redis {
     }
 
     /// A connection that was cut while it was idle shows only at its next use: worth a second try.
-    async fn ask_twice<T: FromRedisValue>(&self, ask: Ask<'_>) -> Result<T, ConnectionError> {
+    async fn ask_twice<T: FromRedisValue>(
+        &self,
+        ask: Ask<'_>,
+        used: &mut Option<u64>,
+    ) -> Result<T, ConnectionError> {
         let mut tried = false;
         loop {
             let (generation, connection) = self.shared_connection().await?;
+            *used = Some(generation);
             match ask.of(connection).await {
                 Err(error) if error.is_io_error() || error.is_unrecoverable_error() => {
                     self.discard(generation);
@@ -228,17 +242,18 @@ impl Redis {
             .map_err(sort)
     }
 
-    fn discard(&self, generation: u64) {
+    /// Drops the shared connection, unless another one has taken the place of this one.
+    fn discard(&self, generation: u64) -> bool {
         let mut shared = self.lock();
-        if shared.generation == generation {
+        let is_this = shared.generation == generation;
+        if is_this {
             shared.connection = None;
         }
+        is_this
     }
 
     fn rest(&self) {
-        let mut shared = self.lock();
-        shared.connection = None;
-        shared.rest_until = Some(Instant::now() + REST);
+        self.lock().rest_until = Some(Instant::now() + REST);
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {

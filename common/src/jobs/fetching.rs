@@ -19,7 +19,7 @@ use super::{Job, Options};
 
 const BLOCK: Duration = Duration::from_secs(2);
 /// A blocked read that is this late will not return: Redis hangs, or the network.
-const BLOCK_GRACE: Duration = Duration::from_secs(3);
+const BLOCK_GRACE: Duration = Duration::from_secs(1);
 /// How long an ended read may take to return.
 const UNBLOCK_GRACE: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -162,9 +162,11 @@ impl<J: Job> Fetcher<J> {
                 Ok(Vec::new())
             }
             Ok(Err(error)) => Err(sort(error)),
-            Err(_) => Err(ConnectionError::Away {
-                reason: "a blocking read does not return".to_owned(),
-            }),
+            Err(_) => {
+                self.stream.redis.suspect();
+                let reason = "a blocking read does not return".to_owned();
+                Err(ConnectionError::Away { reason })
+            }
         }
     }
 

@@ -143,7 +143,7 @@ async fn a_listener_resumes_where_it_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resuming_while_others_publish_loses_and_doubles_nothing() {
-    const EVENTS: usize = 3_000;
+    const EVENTS: usize = 1_500;
     let world = World::new().await;
     world.publish([0]).await;
     let mut after = world.hub.newest_id(world.tenant).await;

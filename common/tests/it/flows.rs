@@ -2,4 +2,5 @@
 
 mod deliver_chat;
 mod sync_seller;
+#[expect(dead_code, reason = "shared with the tests of `worker`, which use more of it")]
 mod world;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::channel::Marketplace;
 use common::db::chats::{self, Chat};
-use common::db::sellers::Lease;
+use common::db::leases::Lease;
 use common::flows::FlowError;
 use common::flows::deliver_chat::deliver_chat;
 use common::jobs::{DeliverChat, Job};

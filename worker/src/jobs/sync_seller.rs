@@ -1,7 +1,8 @@
 //! Pulls what changed in a shop's chats.
 
 use common::channel::Marketplace;
-use common::db::sellers::{self, Lease, Seller};
+use common::db::leases::Lease;
+use common::db::sellers::{self, Seller};
 use common::flows::FlowError;
 use common::flows::sync_seller::{is_marketplace_down, sync_seller};
 use common::jobs::{Job, SyncSeller};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use common::channel::Marketplace;
 use common::db::chats::{self, Chat};
-use common::db::sellers::{Lease, Seller};
+use common::db::leases::Lease;
+use common::db::sellers::Seller;
 use common::domain::deadlines::{ChatStatus, NEVER};
 use common::domain::delivery::{DELIVERY_UNKNOWN, MessageState};
 

@@ -186,7 +186,8 @@ async fn near_its_deadline_an_answer_from_the_cabinet_is_seen_soon() {
 
 #[tokio::test]
 async fn a_wake_during_a_poll_makes_the_shop_due_at_once() {
-    use common::db::sellers::{self, Lease};
+    use common::db::leases::Lease;
+    use common::db::sellers;
     let world = World::start().await;
     let seller = world.connect(Marketplace::Ozon).await;
     let lease = Lease::new(Duration::from_secs(20));
