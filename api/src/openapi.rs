@@ -122,7 +122,7 @@ fn add_errors(path: &str, operation: &mut Operation) {
     }
 }
 
-fn described(code: Code) -> Response {
+fn described(code: &Code) -> Response {
     let text = format!("`{}`: {}", code.name, code.message);
     ResponseBuilder::new().description(text).build()
 }
@@ -130,7 +130,7 @@ fn described(code: Code) -> Response {
 /// The body of an error, with the code that its description names first as the example.
 fn give_body(status: &str, response: &mut Response) {
     let named = response.description.split('`').nth(1).unwrap_or_default();
-    let fitting = |code: &&Code| code.outcome.status().to_string() == status;
+    let fitting = |code: &&&Code| code.outcome.status().to_string() == status;
     let code = codes::ALL.iter().find(|code| code.name == named);
     let code = code.or_else(|| codes::ALL.iter().find(fitting));
     let error = ApiError::from(code.copied().unwrap_or(codes::INTERNAL));
@@ -144,7 +144,7 @@ fn give_body(status: &str, response: &mut Response) {
         .insert("application/json".into(), RefOr::T(content));
 }
 
-fn missing(path: &str) -> Code {
+fn missing(path: &str) -> &'static Code {
     if path.starts_with("/api/sellers") {
         codes::SELLER_NOT_FOUND
     } else if path.starts_with("/api/chats") || path.starts_with("/api/messages/chat") {

@@ -31,7 +31,7 @@ pub fn router(state: AppState) -> Router {
     let known = KnownQueries::of(&document);
     let origins = state.config.cors_origins.iter();
     let origins: Vec<_> = origins.filter_map(|origin| origin.parse().ok()).collect();
-    routes
+    let router = routes
         .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
@@ -39,8 +39,12 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn(limit_body))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(frame))
-        .layer(cors(origins))
-        .with_state(state)
+        .with_state(state);
+    if origins.is_empty() {
+        router
+    } else {
+        router.layer(cors(origins))
+    }
 }
 
 /// The OpenAPI document.
@@ -118,9 +122,6 @@ fn cors(origins: Vec<axum::http::HeaderValue>) -> CorsLayer {
     use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
     let request_id = HeaderName::from_static("x-request-id");
     let last_event_id = HeaderName::from_static("last-event-id");
-    if origins.is_empty() {
-        return CorsLayer::new();
-    }
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([

@@ -69,23 +69,21 @@ impl AppState {
     }
 
     /// Reads from the database; a connection that turns out to be dead is replaced once.
-    pub fn read<'a, T, F>(&'a self, query: F) -> impl Future<Output = ApiResult<T>> + Send + 'a
+    pub async fn read<T, F>(&self, query: F) -> ApiResult<T>
     where
         for<'c> F: DbQuery<&'c mut AsyncPgConnection, QueryResult<T>, Fut: Send>,
-        F: Clone + Send + 'a,
-        T: Send + 'a,
+        F: Clone + Send,
+        T: Send,
     {
-        async move {
-            let mut conn = self.conn().await?;
-            match query.clone()(&mut *conn).await {
-                Err(error) if is_connection_lost(&error) => {}
-                result => return Ok(result?),
-            }
-            // Given back, it is found to be closed and thrown away.
-            drop(conn);
-            let mut conn = self.conn().await?;
-            Ok(query(&mut *conn).await?)
+        let mut conn = self.conn().await?;
+        match query.clone()(&mut conn).await {
+            Err(error) if is_connection_lost(&error) => {}
+            result => return Ok(result?),
         }
+        // Given back, it is found to be closed and thrown away.
+        drop(conn);
+        let mut conn = self.conn().await?;
+        Ok(query(&mut conn).await?)
     }
 
     /// Does what comes after a commit without keeping the client waiting: tells, pushes, hurries.

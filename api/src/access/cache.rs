@@ -10,6 +10,7 @@ use common::db::sessions::Session;
 use common::db::tenants::{OPERATORS, Tenant};
 use common::db::users::{Role, User};
 use common::ids::{SessionId, TenantId, UserId};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
@@ -69,7 +70,11 @@ impl Access {
 
 /// The sessions seen lately.
 #[derive(Debug, Default)]
-pub struct AccessCache(Mutex<Entries>);
+pub struct AccessCache {
+    entries: Mutex<Entries>,
+    /// Told of each eviction.
+    evicted: watch::Sender<()>,
+}
 
 #[derive(Debug, Default)]
 struct Entries {
@@ -114,11 +119,18 @@ impl AccessCache {
     /// Forgets what a person may do.
     pub fn evict(&self, tenant: TenantId, user: UserId) {
         self.lock().evict(tenant, user);
+        self.evicted.send_replace(());
+    }
+
+    /// Changes whenever somebody is evicted: whoever listens long asks again then.
+    pub fn evicted(&self) -> watch::Receiver<()> {
+        self.evicted.subscribe()
     }
 
     /// Takes in what a reading of changes showed that began at `started`.
     fn note_reading(&self, started: Instant, changes: Vec<AccessChange>) {
         let mut entries = self.lock();
+        let before = entries.evictions;
         if entries.read_at.is_none_or(|at| started - at > LONGEST_GAP) {
             entries.by_session.clear();
             entries.evictions += 1;
@@ -130,10 +142,13 @@ impl AccessCache {
         }
         entries.seen = changes.into_iter().collect();
         entries.read_at = Some(started);
+        if entries.evictions != before {
+            self.evicted.send_replace(());
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

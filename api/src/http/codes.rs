@@ -72,7 +72,7 @@ macro_rules! codes {
     ($($constant:ident = $outcome:ident $name:literal, $message:literal;)*) => {
         $(
             #[doc = $message]
-            pub const $constant: Code = Code {
+            pub const $constant: &Code = &Code {
                 outcome: Outcome::$outcome,
                 name: $name,
                 message: $message,
@@ -80,7 +80,7 @@ macro_rules! codes {
         )*
 
         /// All codes, as the OpenAPI document lists them.
-        pub const ALL: &[Code] = &[$($constant),*];
+        pub const ALL: &[&Code] = &[$($constant),*];
     };
 }
 

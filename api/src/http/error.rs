@@ -16,7 +16,7 @@ use super::codes::{self, Code};
 /// An answer that is an error. What caused it is logged, never sent.
 #[derive(Clone, Debug)]
 pub struct ApiError {
-    pub code: Code,
+    pub code: &'static Code,
     pub message: Cow<'static, str>,
     pub details: Option<Value>,
     pub retry_after: Option<Duration>,
@@ -99,7 +99,7 @@ impl ApiError {
     }
 
     /// Fields that break a rule.
-    pub fn of_fields(code: Code, problems: &[FieldProblem]) -> Self {
+    pub fn of_fields(code: &'static Code, problems: &[FieldProblem]) -> Self {
         Self::from(code).with_details(serde_json::json!(problems))
     }
 
@@ -160,8 +160,8 @@ impl ApiError {
     }
 }
 
-impl From<Code> for ApiError {
-    fn from(code: Code) -> Self {
+impl From<&'static Code> for ApiError {
+    fn from(code: &'static Code) -> Self {
         let retry_after = code
             .outcome
             .is_retryable()

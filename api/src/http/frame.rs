@@ -13,7 +13,7 @@ use common::ids::{TenantId, UserId};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::codes::Outcome;
+use super::codes::{self, Outcome};
 use super::error::ApiError;
 use super::observe::{Seen, observe};
 
@@ -70,6 +70,7 @@ pub async fn frame(mut request: Request, next: Next) -> Response {
 
     let mut response = next.run(request).await;
     let error = response.extensions_mut().remove::<ApiError>();
+    let error = error.or_else(|| foreign_error(&response));
     if let Some(error) = &error {
         response = written(error, &id, response);
     }
@@ -84,6 +85,24 @@ pub async fn frame(mut request: Request, next: Next) -> Response {
         error: error.as_ref(),
     });
     response
+}
+
+/// What a library answered in a form of its own.
+fn foreign_error(response: &Response) -> Option<ApiError> {
+    let kind = response.headers().get(CONTENT_TYPE);
+    let is_json = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if is_json {
+        return None;
+    }
+    let code = match response.status().as_u16() {
+        404 => codes::NOT_FOUND,
+        405 => codes::METHOD_NOT_ALLOWED,
+        413 => codes::BODY_TOO_LARGE,
+        400..=499 => codes::MALFORMED_BODY,
+        500..=599 => codes::INTERNAL,
+        _ => return None,
+    };
+    Some(code.into())
 }
 
 /// The answer with the error's body; headers that were set already stay.
@@ -113,9 +132,7 @@ fn dress(response: &mut Response, id: &RequestId) {
         headers.insert(REQUEST_ID, id);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
 /// A method as a label: made-up ones would make labels without end.

@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use super::codes;
@@ -93,11 +93,23 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn parse<T: DeserializeOwned + Validate>(body: &[u8]) -> Result<T, ApiError> {
     refuse_nul(body)?;
+    require_object(body)?;
     let axum::Json(value) = axum::Json::<T>::from_bytes(body).map_err(explain)?;
     let mut problems = Problems::default();
     value.validate(&mut problems);
     problems.check()?;
     Ok(value)
+}
+
+/// Fields have names: serde would also take them by their order.
+fn require_object(body: &[u8]) -> Result<(), ApiError> {
+    if body.trim_ascii_start().starts_with(b"{") {
+        return Ok(());
+    }
+    match serde_json::from_slice::<IgnoredAny>(body) {
+        Ok(_) => Err(ApiError::of_field("body", "must be a JSON object")),
+        Err(_) => Err(codes::MALFORMED_JSON.into()),
+    }
 }
 
 /// PostgreSQL keeps no NUL; nobody means to write one.
@@ -204,12 +216,13 @@ mod tests {
         assert_eq!(problem(r#"{"count":1,"count":2}"#), field("count"));
         assert_eq!(problem(r#"{"count":"\u0000"}"#), field("count"));
         assert_eq!(problem("[]"), field("body"));
+        assert_eq!(problem("[1]"), field("body"));
         assert_eq!(problem("{\"count\":\"\0\"}"), field("body"));
     }
 
     #[test]
     fn what_is_not_json_is_malformed() {
-        for body in ["", "{", "{}x", "{'a':1}", r#"{"count":1e999}"#] {
+        for body in ["", "{", r#"{"count":1}x"#, "{'a':1}", r#"{"count":1e999}"#] {
             assert_eq!(problem(body).0, "malformed_json", "{body}");
         }
     }

@@ -16,14 +16,14 @@ pub struct PathId<T>(pub T);
 /// An id that can stand in a path.
 pub trait Identifier: Sized {
     /// What is answered when there is no such thing.
-    const MISSING: Code;
+    const MISSING: &'static Code;
 
     /// The id with this number.
     fn of(number: i64) -> Self;
 }
 
 impl Identifier for SellerId {
-    const MISSING: Code = codes::SELLER_NOT_FOUND;
+    const MISSING: &'static Code = codes::SELLER_NOT_FOUND;
 
     fn of(number: i64) -> Self {
         Self(number)
@@ -31,7 +31,7 @@ impl Identifier for SellerId {
 }
 
 impl Identifier for ChatId {
-    const MISSING: Code = codes::CHAT_NOT_FOUND;
+    const MISSING: &'static Code = codes::CHAT_NOT_FOUND;
 
     fn of(number: i64) -> Self {
         Self(number)
@@ -39,10 +39,25 @@ impl Identifier for ChatId {
 }
 
 impl Identifier for MessageId {
-    const MISSING: Code = codes::MESSAGE_NOT_FOUND;
+    const MISSING: &'static Code = codes::MESSAGE_NOT_FOUND;
 
     fn of(number: i64) -> Self {
         Self(number)
+    }
+}
+
+/// The only secret in the path.
+#[derive(Clone, Debug)]
+pub struct PathSecret(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathSecret {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| codes::NOT_FOUND)?;
+        let (_, secret) = params.iter().next().ok_or(codes::NOT_FOUND)?;
+        Ok(Self(secret.to_owned()))
     }
 }
 

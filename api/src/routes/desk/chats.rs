@@ -1,7 +1,7 @@
 //! The queue of chats, and what a person does to one.
 
 mod changes;
-mod filters;
+pub mod filters;
 
 use axum::extract::State;
 use common::db::chats::{self, Chat, ChatCursor, ChatSort};
@@ -70,7 +70,7 @@ pub async fn list_chats(
     }
     let filter = query.filter(&staff)?;
     let (tenant, now) = (staff.tenant, state.ctx.clock.now());
-    let mut rows = bounded(&state, filter.is_fast(), async |conn| {
+    let mut rows = bounded(&state, filter.is_fast(sort), async |conn| {
         chats::list(conn, tenant, &filter, sort, behind, size + 1, now).await
     })
     .await?;
@@ -149,7 +149,7 @@ where
     AnsiTransactionManager::begin_transaction(&mut *conn).await?;
     conn.batch_execute("SET LOCAL statement_timeout = '2s'")
         .await?;
-    let result = query(&mut *conn).await;
+    let result = query(&mut conn).await;
     AnsiTransactionManager::rollback_transaction(&mut *conn).await?;
     result.map_err(|error| match error {
         error if is_timeout(&error) => ApiError::from(codes::QUERY_TOO_BROAD).because(error),

@@ -8,19 +8,21 @@ use std::time::Duration;
 
 use common::feed::{FeedEvent, FeedListener};
 use futures::StreamExt;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::sync::watch;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::access::{Access, current_access};
 use crate::state::AppState;
 
-/// How often a listener's access is checked: it ends at most so much later than in the cache.
-const CHECKED_EVERY: Duration = Duration::from_secs(1);
+/// A listener's access is checked whenever somebody's changes, and so often: sessions also expire.
+const CHECKED_EVERY: Duration = Duration::from_secs(60);
 
 /// One who listens, as long as they may.
 struct Live {
     state: AppState,
     access: Arc<Access>,
     listener: FeedListener,
+    evicted: watch::Receiver<()>,
     checks: Interval,
 }
 
@@ -35,13 +37,17 @@ enum News {
 
 impl Live {
     async fn start(state: &AppState, access: Arc<Access>, after: Option<&str>) -> Self {
+        // First watched, then checked: no change is missed.
+        let mut evicted = state.access.evicted();
+        evicted.mark_changed();
         let listener = state.hub.subscribe(access.tenant, after).await;
-        let mut checks = interval(CHECKED_EVERY);
+        let mut checks = interval_at(Instant::now() + CHECKED_EVERY, CHECKED_EVERY);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             state: state.clone(),
             access,
             listener,
+            evicted,
             checks,
         }
     }
@@ -52,14 +58,14 @@ impl Live {
             tokio::select! {
                 biased;
                 () = self.state.stop.cancelled() => return News::Over,
-                _ = self.checks.tick() => {
-                    if !may_go_on(&self.state, &self.access).await {
-                        return News::AccessEnded;
-                    }
-                }
+                Ok(()) = self.evicted.changed() => {}
+                _ = self.checks.tick() => {}
                 event = self.listener.next() => {
                     return event.map_or(News::Over, News::Event);
                 }
+            }
+            if !may_go_on(&self.state, &self.access).await {
+                return News::AccessEnded;
             }
         }
     }

@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use common::channel::Marketplace;
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::sellers::hurry;
-use crate::http::{ApiResult, codes};
+use crate::http::{ApiResult, PathSecret, codes};
 use crate::state::AppState;
 
 /// The poll comes anyway: nobody waits longer for it to be woken.
@@ -32,7 +32,7 @@ const WOKEN_WITHIN: Duration = Duration::from_secs(2);
 )]
 pub fn take_ozon_push(
     State(state): State<AppState>,
-    Path(secret): Path<String>,
+    PathSecret(secret): PathSecret,
     body: Bytes,
 ) -> Ready<ApiResult<Response>> {
     ready(take(&state, Marketplace::Ozon, &secret, &body))
@@ -48,7 +48,7 @@ pub fn take_ozon_push(
 )]
 pub fn take_ozon_notification(
     state: State<AppState>,
-    secret: Path<String>,
+    secret: PathSecret,
     body: Bytes,
 ) -> Ready<ApiResult<Response>> {
     take_ozon_push(state, secret, body)
@@ -64,7 +64,7 @@ pub fn take_ozon_notification(
 )]
 pub fn take_yandex_push(
     State(state): State<AppState>,
-    Path(secret): Path<String>,
+    PathSecret(secret): PathSecret,
     body: Bytes,
 ) -> Ready<ApiResult<Response>> {
     ready(take(&state, Marketplace::YandexMarket, &secret, &body))
@@ -80,7 +80,7 @@ pub fn take_yandex_push(
 )]
 pub fn take_yandex_notification(
     state: State<AppState>,
-    secret: Path<String>,
+    secret: PathSecret,
     body: Bytes,
 ) -> Ready<ApiResult<Response>> {
     take_yandex_push(state, secret, body)

@@ -1,109 +1,26 @@
 //! Shops at marketplaces: connected, changed, deactivated, pulled.
 
 mod connect;
+pub mod fields;
 mod keys;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use common::channel::Marketplace;
 use common::db::sellers::{self, Seller, SellerChange, SellerFilter};
 use common::ids::{SellerId, TenantId};
 use common::jobs::{Job, SyncSeller};
 use common::views::SellerView;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 
 pub(crate) use self::connect::{Shop, connect, store_change};
-use self::keys::check_key;
+use self::fields::{NewShop, ProbeQuery, SellerPage, SellerQuery, ShopChange};
 pub(crate) use self::keys::renew;
 use crate::access::{Admin, Staff};
-use crate::http::{
-    ApiError, ApiResult, GivenSecret, Json, PathId, Problems, Query, Validate, codes,
-};
+use crate::http::{ApiError, ApiResult, Json, PathId, Query, codes};
 use crate::openapi::examples;
 use crate::paging::{cut, page_size, read_cursor, write_cursor};
 use crate::state::AppState;
-
-/// A page of shops.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SellerPage {
-    sellers: Vec<SellerView>,
-    /// How many shops pass the filter, on all pages.
-    total: i64,
-    /// To be passed on as `cursor`; null at the end.
-    next_cursor: Option<String>,
-}
-
-/// Which shops to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct SellerQuery {
-    marketplace: Option<Marketplace>,
-    is_active: Option<bool>,
-    /// How many, 1 to 100; 50 if not given.
-    limit: Option<i64>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
-/// A shop to connect.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewShop {
-    /// 1 to 255 characters.
-    name: String,
-    marketplace: Marketplace,
-    /// Ozon: client id; Yandex Market: business id. Wildberries: not needed, the key tells.
-    client_id: Option<String>,
-    /// 1 to 4096 characters; never comes back.
-    #[schema(value_type = String)]
-    api_key: GivenSecret,
-}
-
-impl Validate for NewShop {
-    fn validate(&self, problems: &mut Problems) {
-        check_name(&self.name, problems);
-        check_key(&self.api_key, problems);
-        keys::check_client_id(self.marketplace, self.client_id.as_deref(), problems);
-    }
-}
-
-/// Whether to ask the marketplace.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ProbeQuery {
-    /// `false`: take the key without asking the marketplace; it is asked later.
-    probe: Option<bool>,
-}
-
-/// What to change about a shop; what is left out stays.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ShopChange {
-    /// 1 to 255 characters.
-    name: Option<String>,
-    /// Needs `api_key` too.
-    client_id: Option<String>,
-    /// A new key; it is probed.
-    #[schema(value_type = Option<String>)]
-    api_key: Option<GivenSecret>,
-    is_active: Option<bool>,
-}
-
-impl Validate for ShopChange {
-    fn validate(&self, problems: &mut Problems) {
-        if let Some(name) = &self.name {
-            check_name(name, problems);
-        }
-        if let Some(key) = &self.api_key {
-            check_key(key, problems);
-        }
-        let has_key = self.client_id.is_none() || self.api_key.is_some();
-        problems.require(has_key, "api_key", "is needed with a new client_id");
-    }
-}
 
 /// Lists the tenant's shops, the first connected one first.
 #[utoipa::path(
@@ -295,10 +212,4 @@ pub(super) fn hurry(state: &AppState, seller: &Seller) {
         seller: seller.id,
     };
     state.after_commit(move |ctx| async move { ctx.jobs.hurry(&queue, &job).await });
-}
-
-fn check_name(name: &str, problems: &mut Problems) {
-    let length = name.trim().chars().count();
-    let is_decent = (1..=255).contains(&length);
-    problems.require(is_decent, "name", "must be 1 to 255 characters");
 }

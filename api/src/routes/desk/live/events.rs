@@ -19,6 +19,8 @@ use crate::state::AppState;
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 const RECONNECT: Duration = Duration::from_millis(2000);
+/// Asks nginx to pass each event on at once.
+const NOT_GATHERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// From where on.
@@ -42,7 +44,10 @@ pub async fn stream_events(
     staff: Staff,
     headers: HeaderMap,
     Query(query): Query<EventsQuery>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> (
+    [(HeaderName, &'static str); 1],
+    Sse<impl Stream<Item = Result<Event, Infallible>>>,
+) {
     let header = headers.get(LAST_EVENT_ID);
     let last = header.and_then(|id| id.to_str().ok()).map(str::to_owned);
     let after = last.or(query.after);
@@ -61,5 +66,6 @@ pub async fn stream_events(
         News::AccessEnded | News::Over => None,
     });
     let events = stream::iter([opening]).chain(events).map(Ok);
-    Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT))
+    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT));
+    ([(NOT_GATHERED, "no")], events)
 }

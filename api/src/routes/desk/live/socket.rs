@@ -21,6 +21,8 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 /// A client that says nothing for so long, not even `pong`, is gone.
 const SILENT_FOR: Duration = Duration::from_secs(45);
 const LARGEST_FRAME: usize = 64 * 1024;
+/// Thousands of sockets wait most of the time: their buffers are small.
+const BUFFERED: usize = 1024;
 
 /// Why a socket is closed: codes for programs.
 #[derive(Clone, Copy)]
@@ -82,6 +84,8 @@ pub async fn open_socket(
     let tasks = state.tasks.clone();
     Ok(upgrade
         .max_message_size(LARGEST_FRAME)
+        .read_buffer_size(BUFFERED)
+        .write_buffer_size(BUFFERED)
         .on_upgrade(move |socket| tasks.track_future(talk(state, socket))))
 }
 

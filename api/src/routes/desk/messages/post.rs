@@ -107,7 +107,7 @@ async fn post(
     let tenant = staff.tenant;
     let chat = chats::lock(conn, tenant, body.chat_id).await?;
     let chat = chat.ok_or(codes::CHAT_NOT_FOUND)?;
-    let text = body.text.trim();
+    let text = body.text.as_str();
     if let Some(id) = &body.client_message_id
         && let Some(message) = messages::find_by_client_id(conn, tenant, chat.id, id).await?
     {
@@ -162,7 +162,8 @@ pub(super) async fn schedule(
     Ok(chats::refresh(conn, chat, true, window, now).await?)
 }
 
-/// After the commit: has the worker send, and tells everybody who watches.
+/// After the commit: tells everybody who watches, and has the worker send. The message is announced
+/// before the worker can change it.
 pub(super) fn deliver(
     state: &AppState,
     stored: Box<(Message, Chat)>,
@@ -171,6 +172,11 @@ pub(super) fn deliver(
 ) {
     state.after_commit(move |ctx| async move {
         let (message, chat) = *stored;
+        if is_new {
+            ctx.publish_new_message(&message, name).await;
+        } else {
+            ctx.publish_message(&message, name).await;
+        }
         let job = DeliverChat {
             tenant: chat.tenant_id,
             chat: chat.id,
@@ -178,11 +184,6 @@ pub(super) fn deliver(
         ctx.jobs
             .hurry(&DeliverChat::queue(chat.channel), &job)
             .await;
-        if is_new {
-            ctx.publish_new_message(&message, name).await;
-        } else {
-            ctx.publish_message(&message, name).await;
-        }
         ctx.publish_chat(&chat).await;
     });
 }

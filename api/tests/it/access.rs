@@ -1,0 +1,5 @@
+//! Signing in and out, and who one is.
+
+mod auth;
+mod sessions;
+mod users;

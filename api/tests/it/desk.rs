@@ -1,0 +1,7 @@
+//! Where agents answer buyers, and admins connect shops.
+
+mod chats;
+mod live;
+mod messages;
+mod pushes;
+mod sellers;

@@ -1,0 +1,16 @@
+//! Tests of the API over HTTP, against a real PostgreSQL, a real Redis, and the sandbox.
+
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod access;
+mod desk;
+mod input;
+mod outages;
+mod routes;
+mod seed;
+mod support;
+mod system;

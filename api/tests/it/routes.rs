@@ -1,0 +1,207 @@
+//! Rules that hold for every operation of the OpenAPI document.
+
+use api::document;
+use api::routes::to_json;
+use common::channel::Marketplace;
+use common::db::users::Role;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Person, TestApp};
+
+/// Operations that anybody may call, and why nothing is given away.
+const PUBLIC: &[&str] = &[
+    "POST /api/v1/auth/register",
+    "POST /api/v1/auth/login",
+    "POST /api/v1/auth/refresh",
+    "POST /api/v1/auth/logout",
+    // The token comes in the first frame.
+    "GET /api/ws",
+    // The secret stands in the address.
+    "POST /hooks/ozon/{secret}",
+    "POST /hooks/ozon/{secret}/notification",
+    "POST /hooks/yandex/{secret}",
+    "POST /hooks/yandex/{secret}/notification",
+    "GET /health",
+    "GET /ready",
+    // Loopback or a token of its own.
+    "GET /metrics",
+    "GET /openapi.json",
+];
+
+struct Operation {
+    method: Method,
+    path: String,
+    about: Value,
+}
+
+fn operations() -> Vec<Operation> {
+    let document: Value = serde_json::from_str(&to_json(&document())).unwrap();
+    let mut operations = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, about) in methods.as_object().unwrap() {
+            operations.push(Operation {
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.clone(),
+                about: about.clone(),
+            });
+        }
+    }
+    assert!(operations.len() >= 29, "{}", operations.len());
+    operations
+}
+
+impl Operation {
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    fn is_public(&self) -> bool {
+        PUBLIC.contains(&self.name().as_str())
+    }
+
+    fn path_with(&self, id: &str) -> String {
+        let path = self.path.replace("{id}", id);
+        path.replace("{chat_id}", id).replace("{secret}", id)
+    }
+
+    /// The example of the document as the body.
+    fn body(&self) -> Option<Value> {
+        let content = &self.about["requestBody"]["content"]["application/json"];
+        Some(content["example"].clone()).filter(|example| !example.is_null())
+    }
+}
+
+#[test]
+fn the_document_in_docs_is_up_to_date() {
+    let written = include_str!("../../../docs/openapi.json");
+    let is_same = written.trim_end() == to_json(&document());
+    assert!(
+        is_same,
+        "write it anew: target/debug/api openapi > docs/openapi.json"
+    );
+}
+
+#[test]
+fn every_operation_says_who_may_call_it() {
+    for operation in operations() {
+        let is_secured = operation.about["security"][0]["bearer"].is_array();
+        assert_ne!(is_secured, operation.is_public(), "{}", operation.name());
+    }
+}
+
+#[test]
+fn every_operation_has_examples_and_error_bodies() {
+    for operation in operations() {
+        let name = operation.name();
+        if operation.about["requestBody"].is_object() {
+            assert!(operation.body().is_some(), "no request example: {name}");
+        }
+        assert!(
+            operation.about["description"].is_string() || operation.about["summary"].is_string()
+        );
+        for (status, response) in operation.about["responses"].as_object().unwrap() {
+            if ["101", "204"].contains(&status.as_str()) {
+                continue;
+            }
+            let content = response["content"].as_object();
+            let content = content.and_then(|content| content.values().next());
+            let example = content.map(|content| &content["example"]);
+            assert!(
+                example.is_some_and(|it| !it.is_null()),
+                "no example: {name} {status}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_everything_else_is_closed() {
+    let app = TestApp::start().await;
+    for operation in operations().iter().filter(|it| !it.is_public()) {
+        let url = app.url(&operation.path_with("1"));
+        let mut request = app.http.request(operation.method.clone(), url);
+        if let Some(body) = operation.body() {
+            request = request.json(&body);
+        }
+        let answer = Answer::of(request).await;
+        answer.expect_error(401, "unauthorized");
+        assert_eq!(answer.header("www-authenticate"), "Bearer");
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+}
+
+#[tokio::test]
+async fn members_see_nothing_of_the_desk() {
+    let app = TestApp::start().await;
+    let member = app.person("demo", "max", Role::Member).await;
+    for operation in operations().iter().filter(|it| !it.is_public()) {
+        if operation.path.starts_with("/api/v1/") {
+            continue;
+        }
+        let answer = send(&member, operation, "1").await;
+        answer.expect_error(403, "forbidden");
+    }
+}
+
+#[tokio::test]
+async fn what_is_foreign_is_not_there() {
+    let app = TestApp::start().await;
+    let owner = app.person("demo", "anna", Role::Owner).await;
+    let eve = app.person("acme", "eve", Role::Owner).await;
+    let shop = app.shop(owner.tenant(), Marketplace::Ozon).await;
+    let chat = app.chat_of(&shop, "Где заказ?").await;
+    let message = chat.last_buyer_message_id.unwrap();
+    let mut covered = 0;
+    for operation in operations() {
+        let id = match operation.path.as_str() {
+            path if path.starts_with("/api/sellers/{") => shop.id.to_string(),
+            path if path.starts_with("/api/chats/{") => chat.id.to_string(),
+            path if path.starts_with("/api/messages/chat/") => chat.id.to_string(),
+            path if path.starts_with("/api/messages/{") => message.to_string(),
+            path => {
+                assert!(!path.contains('{') || path.starts_with("/hooks/"), "{path}");
+                continue;
+            }
+        };
+        covered += 1;
+        let foreign = send(&eve, &operation, &id).await;
+        assert_eq!(
+            foreign.status,
+            404,
+            "{}: {}",
+            operation.name(),
+            foreign.text
+        );
+        for missing in [
+            "999999999",
+            "0",
+            "-1",
+            "x",
+            "1.5",
+            "99999999999999999999",
+            "%00",
+        ] {
+            let missing = send(&eve, &operation, missing).await;
+            assert_eq!(foreign.status, missing.status, "{}", operation.name());
+            assert_eq!(foreign.text, missing.text, "{}", operation.name());
+        }
+    }
+    assert!(covered >= 12, "{covered}");
+    let body = json!({ "chat_id": chat.id, "text": "x" });
+    let foreign = eve.post("/api/messages", &body).await;
+    foreign.expect_error(404, "chat_not_found");
+    let untouched = app.chat(owner.tenant(), chat.id).await;
+    assert_eq!(untouched.version, chat.version);
+}
+
+/// Sends an operation with the same request id each time, so that answers can be compared.
+async fn send(person: &Person<'_>, operation: &Operation, id: &str) -> Answer {
+    let path = operation.path_with(id);
+    let mut request = person.request(operation.method.clone(), &path);
+    request = request.header("x-request-id", "the-same");
+    if let Some(body) = operation.body() {
+        request = request.json(&body);
+    }
+    Answer::of(request).await
+}
