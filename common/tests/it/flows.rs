@@ -2,5 +2,8 @@
 
 mod deliver_chat;
 mod sync_seller;
-#[expect(dead_code, reason = "shared with the tests of `worker`, which use more of it")]
+#[expect(
+    dead_code,
+    reason = "shared with the tests of `worker`, which use more of it"
+)]
 mod world;

@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use common::jobs::{JobQueue, Redis};
 use tokio::runtime::Runtime;
+use tokio_util::task::TaskTracker;
 
 use crate::child::Waiter;
 use crate::figures::{Pause, Round, moved, now_ns, summary};
@@ -78,12 +79,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mb = resident_mb(bench.worker.id())?;
     let jobs = options.rounds * options.jobs;
     let table = table(&plain, &paused, jobs, idle, mb)?;
-    report::show(
-        "queue",
-        "Queue start latency (row 1)",
-        &table,
-        options.output,
-    )
+    // A run that does not count is shown and not kept.
+    let output = Output {
+        write: options.output.write && moved(&plain.floor) <= FLOOR_MOVES,
+    };
+    report::show("queue", "Queue start latency (row 1)", &table, output)
 }
 
 impl Bench {
@@ -162,15 +162,18 @@ impl Bench {
 }
 
 fn push(runtime: &Runtime, queues: &JobQueue, jobs: usize) -> Result<()> {
-    let queue = queue();
-    runtime.block_on(async {
+    let queues = queues.clone();
+    let pushing = async move {
+        let queue = queue();
         for _ in 0..jobs {
             tokio::time::sleep(gap()).await;
             let pushed = now_ns();
             queues.push(&queue, &Tick { pushed }).await?;
         }
         Ok(())
-    })
+    };
+    // On a thread of the runtime, as the handlers of a server.
+    runtime.block_on(async { TaskTracker::new().spawn(pushing).await? })
 }
 
 fn table(plain: &Rounds, paused: &Rounds, jobs: usize, idle: f64, mb: f64) -> Result<String> {
@@ -219,10 +222,21 @@ fn table(plain: &Rounds, paused: &Rounds, jobs: usize, idle: f64, mb: f64) -> Re
     };
     writeln!(
         text,
-        "\nThe floor's p50 moved {:.0} % between rounds{counts}.",
-        moved * 100.0
+        "\nThe floor's p50 moved {:.0} % between rounds{counts}. Load of the machine in these minutes: {}.",
+        moved * 100.0,
+        load()?
     )?;
     Ok(text)
+}
+
+/// The averages of processes that ran or wanted to, of the last 1 and 5 minutes.
+fn load() -> Result<String> {
+    let averages = std::fs::read_to_string("/proc/loadavg")?;
+    Ok(averages
+        .split(' ')
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(" and "))
 }
 
 fn line(text: &mut String, name: &str, round: &Round) -> Result<()> {

@@ -6,6 +6,7 @@ use anyhow::Result;
 use apalis::prelude::{Data, Monitor, WorkerBuilder};
 use common::jobs::{Job, Options, Queue, Redis, RedisStreams};
 use serde::{Deserialize, Serialize};
+use tokio_util::task::TaskTracker;
 
 use crate::Waiting;
 use crate::child::Seen;
@@ -51,7 +52,8 @@ pub(crate) async fn run(waiting: &Waiting) -> Result<()> {
                 .build(note)
         });
     }
-    monitor.run().await?;
+    // On a thread of the runtime, as the product's.
+    TaskTracker::new().spawn(monitor.run()).await??;
     Ok(())
 }
 

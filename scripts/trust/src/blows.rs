@@ -8,13 +8,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use rustix::process::Signal;
+use tokio::sync::Mutex;
 use tokio::time::{sleep, sleep_until};
 
 use crate::figure::say;
+use crate::process::Process;
 use crate::stage::Stage;
 
 /// How long a blow waits for something to hit.
 const AIM: Duration = Duration::from_millis(500);
+const AIM_OF_FREEZE: Duration = Duration::from_secs(4);
 
 /// When what is done, counted from the beginning.
 #[derive(Clone, Debug, Default)]
@@ -114,10 +117,15 @@ impl<'a> Rain<'a> {
                 return Ok(());
             };
             self.aim(turn).await;
-            let mut worker = workers[number as usize % workers.len()].lock().await;
-            if !worker.is_frozen {
-                self.note("worker", false, true);
-                worker.kill().await?;
+            for place in 0..workers.len() {
+                let mut worker = workers[(number as usize + place) % workers.len()]
+                    .lock()
+                    .await;
+                if !worker.is_frozen {
+                    self.note("worker", false, true);
+                    worker.kill().await?;
+                    break;
+                }
             }
         }
         Ok(())
@@ -182,17 +190,39 @@ impl<'a> Rain<'a> {
                 return Ok(());
             };
             let worker = &self.stage.workers[number % self.stage.workers.len()];
-            let sends = "SELECT count(*) FROM messages WHERE state = 'sending'";
-            while self.stage.truth.count_once(sends).await.unwrap_or(0) == 0 && turn.elapsed() < AIM
-            {
-                sleep(Duration::from_millis(3)).await;
-            }
             self.note("freeze", false, true);
-            worker.lock().await.freeze()?;
+            self.freeze_in_a_send(worker, turn).await?;
             sleep(self.plan.freeze_for).await;
             worker.lock().await.thaw()?;
         }
         Ok(())
+    }
+
+    /// Freezes a worker, if possible while a send of its own is under way.
+    async fn freeze_in_a_send(&self, worker: &Mutex<Process>, turn: Instant) -> Result<()> {
+        loop {
+            let sends = "SELECT count(*) FROM messages WHERE state = 'sending'";
+            while self.stage.truth.count_once(sends).await.unwrap_or(0) == 0
+                && turn.elapsed() < AIM_OF_FREEZE
+            {
+                sleep(Duration::from_millis(3)).await;
+            }
+            worker.lock().await.freeze()?;
+            let at = now();
+            sleep(Duration::from_millis(600)).await;
+            // What the other one was sending is over by now.
+            let held = format!(
+                "SELECT count(*) FROM messages JOIN send_attempts USING (tenant_id) \
+                 WHERE message_id = messages.id AND state = 'sending' AND ended_at IS NULL \
+                     AND extract(epoch FROM started_at) < {at}"
+            );
+            let is_held = self.stage.truth.count_once(&held).await.unwrap_or(0) > 0;
+            if is_held || turn.elapsed() > AIM_OF_FREEZE {
+                return Ok(());
+            }
+            worker.lock().await.thaw()?;
+            sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Waits for a time of the plan; none if it is after the end.

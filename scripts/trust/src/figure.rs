@@ -4,7 +4,7 @@ use std::io::{Write, stderr, stdout};
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// How a figure is to be run.
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -76,6 +76,21 @@ impl Report {
         if let Value::Object(fields) = fields {
             self.more.extend(fields);
         }
+    }
+
+    /// What stands in the line if the run broke off: no value, and not passed.
+    pub fn none(id: &'static str, error: &str) -> Self {
+        let mut report = Self::from(Figure {
+            id,
+            value: f64::NAN,
+            goal: String::new(),
+            pass: false,
+            n: 0,
+            seed: 0,
+            secs: 0.0,
+        });
+        report.add(json!({"error": error}));
+        report
     }
 
     /// Writes the line to standard output.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
-use trust::figure::{Options, Report};
+use trust::figure::{Options, Report, say};
 use trust::{r1, r2, r6, s7};
 
 #[derive(Parser)]
@@ -26,20 +26,42 @@ enum Which {
     S7(Options),
 }
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
     common::http::install_crypto();
-    // One thread: a process that we start ends with the thread that started it.
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let report: Report = match Arguments::parse().figure {
-        Which::R1(options) => runtime.block_on(r1::run(&options))?,
-        Which::R2(options) => runtime.block_on(r2::run(&options))?,
-        Which::R6(options) => r6::run(&options).into(),
-        Which::S7(options) => runtime.block_on(s7::run(&options))?,
-    };
-    report.print()?;
-    Ok(if report.figure.pass {
+    let which = Arguments::parse().figure;
+    let report = run(&which).unwrap_or_else(|error| {
+        say(&format!("no figure: {error:#}"));
+        Report::none(which.id(), &format!("{error:#}"))
+    });
+    if let Err(error) = report.print() {
+        say(&format!("{error:#}"));
+        return ExitCode::FAILURE;
+    }
+    if report.figure.pass {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    })
+    }
+}
+
+impl Which {
+    fn id(&self) -> &'static str {
+        match self {
+            Self::R1(_) => "R1",
+            Self::R2(_) => "R2",
+            Self::R6(_) => "R6",
+            Self::S7(_) => "S7",
+        }
+    }
+}
+
+fn run(which: &Which) -> anyhow::Result<Report> {
+    // One thread: a process that we start ends with the thread that started it.
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    match which {
+        Which::R1(options) => runtime.block_on(r1::run(options)),
+        Which::R2(options) => runtime.block_on(r2::run(options)),
+        Which::R6(options) => Ok(r6::run(options).into()),
+        Which::S7(options) => runtime.block_on(s7::run(options)),
+    }
 }

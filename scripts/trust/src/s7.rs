@@ -36,47 +36,69 @@ pub async fn run(options: &Options) -> Result<Report> {
     .await?;
     let ring = ring(&stage.encryption_key, &[])?;
     let rows = Rows::open(&stage, &ring, shops).await?;
-    let all_polled = format!(
-        "SELECT count(*) = {shops} FROM sellers WHERE last_sync_at IS NOT NULL AND sync_error IS NULL"
-    );
     ensure!(
-        wait(&stage, &all_polled).await?,
+        wait(&stage, &all_polled(rows.len())).await?,
         "not all shops could be polled before anything was moved"
     );
     say("all shops were polled");
     let mut report = blank(shops as u64, seed);
     if !options.plant {
-        let opened = moved(&stage, &rows, &moves::all(&rows, &ring, seed)).await?;
-        let mass = moves::mass(&ring, if options.quick { 1_000 } else { 10_000 })?;
-        let mut failed_polls = 0;
-        if !options.quick {
-            failed_polls = rotate(&stage, &rows, &ring, &all_polled).await?;
-        }
-        report.figure.value = (opened.broken() + mass + failed_polls) as f64;
-        report.figure.pass = opened.broken() + mass + failed_polls == 0;
-        report.add(json!({
-            "opened": opened.not_refused, "requests": opened.requests, "opened_in_mass": mass, "failed_polls": failed_polls,
-        }));
+        healthy(&stage, &rows, &ring, options, &mut report).await?;
     }
     if options.plant || options.quick {
-        let planted = moved(&stage, &rows, &moves::planted(&rows, &ring)?).await?;
-        let is_seen = planted.requests > 0 && planted.not_refused > 0;
-        if options.plant {
-            report.figure.value = planted.broken() as f64;
-            report.figure.pass = !is_seen;
-            say(if is_seen {
-                "planted defect found"
-            } else {
-                "planted defect not found"
-            });
-        } else {
-            report.figure.pass &= is_seen;
-        }
-        report.add(json!({"plants": {"opened_elsewhere": is_seen}}));
+        planted(&stage, &rows, &ring, options, &mut report).await?;
     }
     report.figure.secs = began.elapsed().as_secs_f64();
     stage.close(!report.figure.pass && !options.plant).await;
     Ok(report)
+}
+
+async fn healthy(
+    stage: &Stage,
+    rows: &Rows,
+    ring: &Keyring,
+    options: &Options,
+    report: &mut Report,
+) -> Result<()> {
+    let moved = moved(stage, rows, &moves::all(rows, ring, report.figure.seed)).await?;
+    let in_mass = moves::mass(ring, if options.quick { 1_000 } else { 10_000 })?;
+    let failed_polls = if options.quick {
+        0
+    } else {
+        rotate(stage, rows, ring).await?
+    };
+    let broken = moved.broken() + in_mass + failed_polls;
+    report.figure.value = broken as f64;
+    report.figure.pass = broken == 0;
+    report.add(json!({
+        "opened": moved.not_refused, "requests": moved.requests,
+        "opened_in_mass": in_mass, "failed_polls": failed_polls,
+    }));
+    Ok(())
+}
+
+async fn planted(
+    stage: &Stage,
+    rows: &Rows,
+    ring: &Keyring,
+    options: &Options,
+    report: &mut Report,
+) -> Result<()> {
+    let planted = moved(stage, rows, &moves::planted(rows, ring)?).await?;
+    let is_seen = planted.requests > 0 && planted.not_refused > 0;
+    if options.plant {
+        report.figure.value = planted.broken() as f64;
+        report.figure.pass = !is_seen;
+        say(if is_seen {
+            "planted defect found"
+        } else {
+            "planted defect not found"
+        });
+    } else {
+        report.figure.pass &= is_seen;
+    }
+    report.add(json!({"plants": {"opened_elsewhere": is_seen}}));
+    Ok(())
 }
 
 fn blank(shops: u64, seed: u64) -> Report {
@@ -124,7 +146,8 @@ async fn moved(stage: &Stage, rows: &Rows, ciphertexts: &[String]) -> Result<Ope
         .map_or(0, |entry| entry.seq);
     stage.workers[0].lock().await.start().await?;
     let polled = format!(
-        "SELECT count(*) = {} FROM sellers WHERE last_sync_at > 'epoch' OR sync_error IS NOT NULL",
+        "SELECT count(*) = {} FROM sellers \
+             WHERE last_sync_at > 'epoch' OR sync_error IS NOT NULL",
         rows.len()
     );
     wait(stage, &polled).await?;
@@ -144,7 +167,7 @@ async fn moved(stage: &Stage, rows: &Rows, ciphertexts: &[String]) -> Result<Ope
 }
 
 /// Gives the worker a new key beside the old one; counts shops whose poll fails then.
-async fn rotate(stage: &Stage, rows: &Rows, ring: &Keyring, all_polled: &str) -> Result<u64> {
+async fn rotate(stage: &Stage, rows: &Rows, ring: &Keyring) -> Result<u64> {
     rows.put(stage, &rows.own(ring)).await?;
     let new = stack::secrets::random()?;
     let mut worker = stage.workers[0].lock().await;
@@ -152,11 +175,18 @@ async fn rotate(stage: &Stage, rows: &Rows, ring: &Keyring, all_polled: &str) ->
     worker.tell("ENCRYPTION_KEY", &new);
     worker.start().await?;
     drop(worker);
-    wait(stage, all_polled).await?;
+    wait(stage, &all_polled(rows.len())).await?;
     stage
         .truth
         .count("SELECT count(*) FROM sellers WHERE last_sync_at IS NULL OR sync_error IS NOT NULL")
         .await
+}
+
+/// Whether the polls of so many shops went well.
+fn all_polled(shops: u64) -> String {
+    format!(
+        "SELECT count(*) = {shops} FROM sellers WHERE last_sync_at IS NOT NULL AND sync_error IS NULL"
+    )
 }
 
 /// Waits until a question is answered with yes.

@@ -1,17 +1,19 @@
 //! A whole product of our own: PostgreSQL, Redis, sandbox, api and workers as real processes.
 
-use std::path::{Path, PathBuf};
+mod product;
+
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use stack::log::Log;
 use stack::postgres::Cluster;
-use stack::program::{Ending, Program};
-use stack::{database, ports, redis, secrets};
+use stack::program::Program;
+use stack::{database, redis};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
+use self::product::{Ports, Product};
 use crate::clients::desk::Desk;
 use crate::clients::outside::Outside;
 use crate::figure::say;
@@ -55,51 +57,48 @@ impl Stage {
     /// Starts everything and signs in.
     pub async fn open(cast: Cast) -> Result<Self> {
         let began = Instant::now();
-        let folder = tempfile::Builder::new().prefix("trust-").tempdir()?;
-        let log = |name: &str| Log::open(folder.path().join(format!("{name}.log")));
-        let cluster = Cluster::open(&folder.path().join("postgres"), log("initdb")?).await?;
-        let (postgres_port, redis_port) = (ports::free()?, ports::free()?);
-        let (sandbox_port, api_port) = (ports::free()?, ports::free()?);
-        let url = cluster.url(postgres_port, DATABASE);
-        let encryption_key = secrets::random()?;
-        let env = environment(
-            &cast,
-            &url,
-            [redis_port, sandbox_port, api_port],
-            &encryption_key,
-            folder.path(),
-        )?;
-        let product = |name: &'static str, log: Log| program(name, &env, log);
-        let workers = (1..=cast.workers).map(|number| {
-            let log = log(&format!("worker-{number}"))?;
-            Ok(Mutex::new(Process::new(product("worker", log)?)))
-        });
-        let stage = Self {
-            postgres: Mutex::new(Process::new(cluster.server(
-                postgres_port,
-                &[],
-                log("postgres")?,
-            ))),
-            redis: Mutex::new(Process::new(redis::server(redis_port, log("redis")?)?)),
-            redis_port,
-            sandbox: Mutex::new(Process::new(product("sandbox", log("sandbox")?)?)),
-            api: Mutex::new(Process::new(product("api", log("api")?)?)),
-            workers: workers.collect::<Result<_>>()?,
-            truth: Truth::new(&url)?,
-            outside: Outside::new(sandbox_port)?,
-            desk: Desk::new(api_port)?,
-            waits: cast.waits,
-            encryption_key,
-            folder,
-        };
-        stage.start_servers(&url).await?;
-        stage.start_product(&cast, &url, &env).await?;
+        let (stage, product) = Self::build(&cast).await?;
+        stage.start_servers(&product.database_url).await?;
+        stage.start_product(&cast, &product).await?;
         say(&format!(
             "stage is up after {:.1} s in {}",
             began.elapsed().as_secs_f64(),
             stage.folder.path().display()
         ));
         Ok(stage)
+    }
+
+    async fn build(cast: &Cast) -> Result<(Self, Product)> {
+        let folder = tempfile::Builder::new()
+            .prefix("trust-")
+            .disable_cleanup(true)
+            .tempdir()?;
+        let log = |name: &str| Log::open(folder.path().join(format!("{name}.log")));
+        let cluster = Cluster::open(&folder.path().join("postgres"), log("initdb")?).await?;
+        let ports = Ports::free()?;
+        let url = cluster.url(ports.postgres, DATABASE);
+        let product = Product::new(cast, &ports, url, folder.path())?;
+        let process = |program: Program| Mutex::new(Process::new(program));
+        let workers = (1..=cast.workers).map(|number| {
+            Ok(process(
+                product.program("worker", log(&format!("worker-{number}"))?),
+            ))
+        });
+        let stage = Self {
+            postgres: process(cluster.server(ports.postgres, &[], log("postgres")?)),
+            redis: process(redis::server(ports.redis, log("redis")?)?),
+            redis_port: ports.redis,
+            sandbox: process(product.program("sandbox", log("sandbox")?)),
+            api: process(product.program("api", log("api")?)),
+            workers: workers.collect::<Result<_>>()?,
+            truth: Truth::new(&product.database_url)?,
+            outside: Outside::new(ports.sandbox)?,
+            desk: Desk::new(ports.api)?,
+            waits: cast.waits,
+            encryption_key: product.encryption_key.clone(),
+            folder,
+        };
+        Ok((stage, product))
     }
 
     async fn start_servers(&self, url: &str) -> Result<()> {
@@ -117,11 +116,11 @@ impl Stage {
         self.outside.wait_until_up(STARTS_WITHIN).await
     }
 
-    async fn start_product(&self, cast: &Cast, url: &str, env: &[(String, String)]) -> Result<()> {
-        common::db::migrate(&url.to_owned().into()).await?;
+    async fn start_product(&self, cast: &Cast, product: &Product) -> Result<()> {
+        common::db::migrate(&product.database_url.clone().into()).await?;
         if cast.has_desk {
             let log = Log::open(self.folder.path().join("seed-demo.log"))?;
-            let mut seed = program("api", env, log)?;
+            let mut seed = product.program("api", log);
             seed.args = ["seed-demo", "--sandbox", self.outside.url()]
                 .map(Into::into)
                 .to_vec();
@@ -190,68 +189,10 @@ impl Stage {
         if keep_folder {
             say(&format!(
                 "logs are kept in {}",
-                self.folder.keep().display()
+                self.folder.path().display()
             ));
+        } else if let Err(error) = std::fs::remove_dir_all(self.folder.path()) {
+            say(&format!("{} stays: {error}", self.folder.path().display()));
         }
     }
-}
-
-fn program(name: &'static str, env: &[(String, String)], log: Log) -> Result<Program> {
-    Ok(Program {
-        name,
-        path: programs()?.join(name),
-        args: Vec::new(),
-        env: env.to_vec(),
-        log,
-        user: None,
-        folder: None,
-        ending: Ending::DRAINS,
-    })
-}
-
-/// Where the built programs are: beside this one.
-fn programs() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    Ok(own.parent().context("this program is nowhere")?.to_owned())
-}
-
-fn environment(
-    cast: &Cast,
-    database_url: &str,
-    [redis_port, sandbox_port, api_port]: [u16; 3],
-    encryption_key: &str,
-    folder: &Path,
-) -> Result<Vec<(String, String)>> {
-    let sandbox = format!("http://127.0.0.1:{sandbox_port}");
-    let mut env = vec![
-        ("APP_ENV", "dev".to_owned()),
-        ("APP_HOST", "127.0.0.1".to_owned()),
-        ("APP_PORT", api_port.to_string()),
-        ("APP_BASE_URL", format!("http://127.0.0.1:{api_port}")),
-        ("DATABASE_URL", database_url.to_owned()),
-        ("REDIS_URL", redis::url(redis_port)),
-        ("ENCRYPTION_KEY", encryption_key.to_owned()),
-        ("JWT_SECRET", secrets::random()?),
-        ("AUTH_TOKEN_SECRET", secrets::random()?),
-        ("JWT_EXPIRE_MINUTES", "600".to_owned()),
-        ("POLL_INTERVAL_SECONDS", cast.poll_interval_s.to_string()),
-        ("OZON_BASE_URL", format!("{sandbox}/ozon")),
-        ("WILDBERRIES_BASE_URL", format!("{sandbox}/wildberries")),
-        ("YANDEX_MARKET_BASE_URL", format!("{sandbox}/yandex")),
-        ("SANDBOX_PORT", sandbox_port.to_string()),
-        ("SANDBOX_SEED", cast.seed.to_string()),
-        ("SANDBOX_BUYERS_PER_MINUTE", "0".to_owned()),
-        ("STATE_DIR", folder.to_string_lossy().into_owned()),
-        (
-            "FILES_DIR",
-            folder.join("files").to_string_lossy().into_owned(),
-        ),
-        ("LOG_LEVEL", "info".to_owned()),
-        ("RUST_BACKTRACE", "1".to_owned()),
-    ];
-    env.extend(cast.waits.variables());
-    Ok(env
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect())
 }

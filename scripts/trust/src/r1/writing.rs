@@ -1,14 +1,15 @@
 //! The buyers: which shops there are, who writes where, and how much was written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use futures::{StreamExt, TryStreamExt, stream};
 use rand::RngExt;
 use rand::rngs::StdRng;
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
+use crate::blows::now;
 use crate::clients::outside::{MARKETPLACES, Shop};
 use crate::stage::Stage;
 
@@ -22,6 +23,14 @@ const TAILS: [&str; 6] = [
     "спасибо",
 ];
 
+/// The numbers of some messages.
+pub(super) type Numbers = BTreeSet<u64>;
+
+/// Between the two messages of a pair: less than a second, in which marketplaces count.
+const PAIR: Duration = Duration::from_millis(400);
+
+const LAST_PAIR: Duration = Duration::from_millis(800);
+
 /// A chat, once somebody wrote in it.
 #[derive(Debug)]
 struct Chat {
@@ -34,7 +43,7 @@ struct Chat {
 pub(super) struct Buyers {
     shops: Vec<Shop>,
     chats: Vec<Chat>,
-    numbers: BTreeSet<u64>,
+    numbers: Numbers,
     written: u64,
     rng: StdRng,
 }
@@ -63,7 +72,7 @@ impl Buyers {
         let mut buyers = Self {
             chats: places.collect(),
             shops,
-            numbers: BTreeSet::new(),
+            numbers: Numbers::new(),
             written: 0,
             rng,
         };
@@ -75,7 +84,7 @@ impl Buyers {
         Ok(buyers)
     }
 
-    /// Writes so many messages within a window, some in bursts.
+    /// Writes so many messages within a window: alone, in bursts, and in pairs within a second.
     pub(super) async fn write(
         &mut self,
         stage: &Stage,
@@ -83,21 +92,46 @@ impl Buyers {
         window: Duration,
     ) -> Result<()> {
         let (began, before) = (Instant::now(), self.numbers.len());
-        let mut left = messages.saturating_sub(before);
-        let all = left;
-        while left > 0 {
+        let all = messages.saturating_sub(before);
+        let mut pairs: VecDeque<(Instant, usize)> = VecDeque::new();
+        let mut done = 0;
+        while done < all {
+            let due = pairs.front().filter(|(at, _)| *at <= Instant::now());
+            if let Some((_, chat)) = due.copied() {
+                pairs.pop_front();
+                self.say(stage, chat).await?;
+                done += 1;
+                continue;
+            }
             let chat = self.rng.random_range(0..self.chats.len());
             let burst = if self.rng.random_bool(0.2) {
                 self.rng.random_range(2..=8)
             } else {
                 1
             };
-            for _ in 0..burst.min(left) {
+            for _ in 0..burst.min(all - done) {
                 self.say(stage, chat).await?;
-                left -= 1;
+                done += 1;
             }
-            let done = (all - left) as f64 / all as f64;
-            sleep_until((began + window.mul_f64(done)).into()).await;
+            if burst == 1 && self.rng.random_bool(0.2) {
+                pairs.push_back((Instant::now() + PAIR, chat));
+            }
+            sleep_until((began + window.mul_f64(done as f64 / all as f64)).into()).await;
+        }
+        self.write_last_pairs(stage).await
+    }
+
+    /// In every chat the last two messages come within one second of the clock, far apart: a list that is
+    /// ahead shows both while the history has only the first, and no later message makes up for the second.
+    async fn write_last_pairs(&mut self, stage: &Stage) -> Result<()> {
+        let into_second = now().fract();
+        sleep(Duration::from_secs_f64(1.0 - into_second)).await;
+        for _ in 0..2 {
+            let began = Instant::now();
+            for chat in 0..self.chats.len() {
+                self.say(stage, chat).await?;
+            }
+            sleep_until((began + LAST_PAIR).into()).await;
         }
         Ok(())
     }
@@ -117,19 +151,21 @@ impl Buyers {
         Ok(())
     }
 
-    /// How many messages were written since the beginning.
-    pub(super) fn written(&self) -> u64 {
-        self.written
+    /// From now on everybody writes in new chats: nothing makes up for what the old ones lost.
+    pub(super) fn begin_new_chats(&mut self) {
+        for chat in &mut self.chats {
+            chat.id = None;
+        }
     }
 
-    /// The numbers of what was written since they were last forgotten.
-    pub(super) fn numbers(&self) -> BTreeSet<u64> {
-        self.numbers.clone()
+    /// The number that the next message gets.
+    pub(super) fn next_number(&self) -> u64 {
+        self.written + 1
     }
 
-    /// From now on only what is written later counts.
-    pub(super) fn forget(&mut self) {
-        self.numbers.clear();
+    /// The numbers of what was written; from now on only what is written later counts.
+    pub(super) fn take_numbers(&mut self) -> Numbers {
+        std::mem::take(&mut self.numbers)
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Findings {
     pub(super) ends: BTreeMap<String, u64>,
     /// Bound to the same words written in the cabinet, which is allowed after an uncertain attempt.
     pub(super) bound_to_twin: u64,
+    /// Given to a person although the marketplace has them: allowed, but a nuisance.
+    pub(super) given_up_though_there: u64,
     /// Replies of which some attempt was uncertain.
     pub(super) uncertain: u64,
 }
@@ -74,6 +76,8 @@ impl Findings {
             .collect();
         all.insert("ends".to_owned(), json!(self.ends));
         all.insert("uncertain".to_owned(), self.uncertain.into());
+        let there = self.given_up_though_there;
+        all.insert("given_up_though_there".to_owned(), there.into());
         all.insert("bound_to_twin".to_owned(), self.bound_to_twin.into());
         all.into()
     }

@@ -155,65 +155,64 @@ async fn imported(stage: &Stage, places: Vec<(Shop, String)>) -> Result<Vec<Chat
 
 /// Posts one line as often as it says, and does what happens beside it.
 async fn play(stage: &Stage, chat: &Chat, line: &Line) -> Result<Vec<Posted>> {
-    let (market, external) = (chat.shop.marketplace, chat.external.as_str());
-    let mut twins = Vec::new();
-    match line.beside {
-        Beside::TwinBefore => {
-            twins.push(
-                stage
-                    .outside
-                    .cabinet_writes(market, external, &line.text)
-                    .await?
-                    .message,
-            );
-        }
-        Beside::Buyer => {
-            stage
-                .outside
-                .buyer_writes(&chat.shop, Some(external), "Ну что там?")
-                .await?;
-        }
-        Beside::Nothing | Beside::Twin(_) | Beside::Other(_) => {}
-    }
+    let mut twins = before(stage, chat, line).await?;
     let mut posted = Vec::new();
     for time in 0..line.times {
-        let name = format!(
-            "{}-{time}",
-            line.text.get(..7).context("a line without its number")?
-        );
+        let number = line.text.get(..7).context("a line without its number")?;
+        let name = format!("{number}-{time}");
         post(stage, chat, &line.text, &name).await?;
         posted.push(Posted {
-            marketplace: market,
+            marketplace: chat.shop.marketplace,
             chat: chat.external.clone(),
             text: line.text.clone(),
             client_message_id: name,
             twins: Vec::new(),
         });
     }
-    match line.beside {
-        Beside::Twin(later) => {
-            sleep(later).await;
-            twins.push(
-                stage
-                    .outside
-                    .cabinet_writes(market, external, &line.text)
-                    .await?
-                    .message,
-            );
-        }
-        Beside::Other(later) => {
-            sleep(later).await;
-            stage
-                .outside
-                .cabinet_writes(market, external, "Ответили из кабинета")
-                .await?;
-        }
-        Beside::Nothing | Beside::TwinBefore | Beside::Buyer => {}
-    }
+    twins.extend(after(stage, chat, line).await?);
     if let Some(first) = posted.first_mut() {
         first.twins = twins;
     }
     Ok(posted)
+}
+
+/// What happens just before a line is posted; the id of a twin, if one was written.
+async fn before(stage: &Stage, chat: &Chat, line: &Line) -> Result<Vec<String>> {
+    match line.beside {
+        Beside::TwinBefore => Ok(vec![in_cabinet(stage, chat, &line.text).await?]),
+        Beside::Buyer => {
+            let text = "Ну что там?";
+            let external = Some(chat.external.as_str());
+            stage
+                .outside
+                .buyer_writes(&chat.shop, external, text)
+                .await?;
+            Ok(Vec::new())
+        }
+        Beside::Nothing | Beside::Twin(_) | Beside::Other(_) => Ok(Vec::new()),
+    }
+}
+
+/// What happens a while after it was posted; the id of a twin, if one was written.
+async fn after(stage: &Stage, chat: &Chat, line: &Line) -> Result<Vec<String>> {
+    match line.beside {
+        Beside::Twin(later) => {
+            sleep(later).await;
+            Ok(vec![in_cabinet(stage, chat, &line.text).await?])
+        }
+        Beside::Other(later) => {
+            sleep(later).await;
+            in_cabinet(stage, chat, "Ответили из кабинета").await?;
+            Ok(Vec::new())
+        }
+        Beside::Nothing | Beside::TwinBefore | Beside::Buyer => Ok(Vec::new()),
+    }
+}
+
+async fn in_cabinet(stage: &Stage, chat: &Chat, text: &str) -> Result<String> {
+    let (market, external) = (chat.shop.marketplace, &chat.external);
+    let written = stage.outside.cabinet_writes(market, external, text).await?;
+    Ok(written.message)
 }
 
 async fn post(stage: &Stage, chat: &Chat, text: &str, name: &str) -> Result<()> {

@@ -103,8 +103,8 @@ fn insertion(row: &Row, sealed: &str) -> String {
     };
     format!(
         "INSERT INTO sellers (tenant_id, public_id, name, marketplace, account_id, client_id, sealed_key, \
-             key_fingerprint, next_sync_at, probe_at, created_at, updated_at) \
+             key_fingerprint, capabilities, next_sync_at, probe_at, created_at, updated_at) \
          VALUES ('{tenant}', '{public_id}', 'S7 {seller}', '{market}', '{seller}', {client_id}, '{sealed}', \
-             '00000000', now(), now() + interval '1 day', now(), now());"
+             '00000000', 'null', now(), now() + interval '1 day', now(), now());"
     )
 }

@@ -60,6 +60,8 @@ impl Group {
                 replies.join(", ")
             )
         };
+        let found_out = taken.saturating_sub(sent).min(count(State::GivenUp));
+        findings.given_up_though_there += found_out as u64;
         for _ in sent + open..taken {
             findings.double.push(story());
         }
