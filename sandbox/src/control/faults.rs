@@ -13,7 +13,7 @@ use super::Refused;
 pub struct FaultRequest {
     /// Marketplace, optionally `:path`; missing only for `clear`.
     pub target: Option<String>,
-    /// One of [`Kind`], or `clear`.
+    /// One of the kinds of the README, or `clear`.
     pub kind: String,
     /// Milliseconds, status, seconds or items, by kind.
     pub value: Option<i64>,

@@ -138,12 +138,13 @@ async fn suffer(stage: &Stage, agents: &mut Agents, size: Size) -> Result<Ordeal
         failed = stage.keep_up() => { failed?; Vec::new() }
     };
     stage.restore().await?;
-    stage.outside.clear_faults().await?;
-    say(&format!("faults are over, {} posted", posted.len()));
+    // The marketplaces' faults stay until the last reply is settled.
+    say(&format!("everything is up, {} posted", posted.len()));
     let settled = tokio::select! {
         settled = oracle::settle(stage, size.settled_within) => settled?,
         failed = stage.keep_up() => { failed?; Duration::MAX }
     };
+    stage.outside.clear_faults().await?;
     // What is sent twice may be sent the second time only now.
     sleep(Duration::from_secs(2)).await;
     Ok(Ordeal {
