@@ -15,6 +15,9 @@ use crate::limits::{Limits, Permit, Urgency};
 use crate::marketplaces::{Marketplace, Marketplaces, Operation, ShopAccess, VendorError};
 use crate::secrets::{Keyring, OpenError};
 
+/// How long a request waits for its turn at most.
+const PERMIT_WAIT: Duration = Duration::from_secs(5);
+
 /// Storage and the outside world, as the worker's flows need them. Cheap to clone.
 #[derive(Clone)]
 pub struct Context {
@@ -123,7 +126,8 @@ impl Context {
                 seller.capabilities().and_then(|it| it.requests_per_hour),
                 operation,
                 urgency,
-                Duration::from_secs(5),
+                // Within the lease: who waited beyond it would spend the request for nothing.
+                PERMIT_WAIT.min(self.delivery.lease / 2),
             )
             .await
             .map_err(|wait| VendorError::RateLimited {

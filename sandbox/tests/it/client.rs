@@ -25,6 +25,8 @@ pub(crate) fn write_as(world: &Sandbox, request: Value) -> Written {
 
 /// A plain client.
 pub(crate) fn http() -> Client {
+    // A test may start the sandbox as a process of its own: then nobody else has installed one.
+    drop(rustls::crypto::ring::default_provider().install_default());
     Client::builder().no_proxy().build().expect("a client")
 }
 
