@@ -30,8 +30,9 @@ use crate::stage::{Cast, Stage};
 #[derive(Clone, Copy, Debug)]
 struct Size {
     replies: usize,
-    shops_per_marketplace: usize,
-    chats_per_shop: usize,
+    /// Shops and chats of each, by marketplace. Wildberries reads one page a second of each shop, whatever
+    /// the waits are divided by.
+    shops: [(usize, usize); 3],
     window: Duration,
     freeze_for: Duration,
     /// After the last fault everything is to be settled within this.
@@ -45,8 +46,7 @@ impl Size {
         if options.quick {
             return Self {
                 replies: 300,
-                shops_per_marketplace: 10,
-                chats_per_shop: 2,
+                shops: [(10, 2), (20, 1), (10, 2)],
                 window: Duration::from_secs(18),
                 freeze_for: Duration::from_millis(4_500),
                 settled_within: Duration::from_secs(90),
@@ -56,8 +56,7 @@ impl Size {
         }
         Self {
             replies: 5_000,
-            shops_per_marketplace: 20,
-            chats_per_shop: 6,
+            shops: [(20, 6); 3],
             window: Duration::from_secs(420),
             freeze_for: Duration::from_secs(90),
             settled_within: Duration::from_secs(31 * 60),
@@ -98,8 +97,7 @@ pub async fn run(options: &Options) -> Result<Report> {
     .await?;
     watch_leases(&stage).await?;
     let rng = StdRng::seed_from_u64(seed);
-    let mut agents =
-        Agents::open(&stage, rng, size.shops_per_marketplace, size.chats_per_shop).await?;
+    let mut agents = Agents::open(&stage, rng, size.shops).await?;
     let mut report = blank(size, seed);
     if !options.plant {
         let ordeal = Box::pin(suffer(&stage, &mut agents, size)).await?;
@@ -138,13 +136,11 @@ async fn suffer(stage: &Stage, agents: &mut Agents, size: Size) -> Result<Ordeal
         failed = stage.keep_up() => { failed?; Vec::new() }
     };
     stage.restore().await?;
-    // The marketplaces' faults stay until the last reply is settled.
     say(&format!("everything is up, {} posted", posted.len()));
     let settled = tokio::select! {
-        settled = oracle::settle(stage, size.settled_within) => settled?,
+        settled = settle(stage, size.settled_within) => settled?,
         failed = stage.keep_up() => { failed?; Duration::MAX }
     };
-    stage.outside.clear_faults().await?;
     // What is sent twice may be sent the second time only now.
     sleep(Duration::from_secs(2)).await;
     Ok(Ordeal {
@@ -153,6 +149,17 @@ async fn suffer(stage: &Stage, agents: &mut Agents, size: Size) -> Result<Ordeal
         settled_secs: settled.as_secs_f64(),
         deaths: stage.deaths().await,
     })
+}
+
+/// Waits until everything is settled; the marketplaces get well a while later than the rest.
+async fn settle(stage: &Stage, within: Duration) -> Result<Duration> {
+    let began = Instant::now();
+    if !oracle::settle(stage, stage.waits.settle_after * 2).await? {
+        say("the marketplaces are well again");
+    }
+    stage.outside.clear_faults().await?;
+    oracle::settle(stage, within).await?;
+    Ok(began.elapsed())
 }
 
 fn judge(report: &mut Report, ordeal: &Ordeal, size: Size) {

@@ -149,9 +149,11 @@ impl Delivery<'_> {
             return self.settle_now(message, progress).await;
         }
         let pause = match problem {
+            // Long enough for several requests: a reading that always ends after its first page would use up
+            // what the next one needs.
             VendorError::RateLimited {
                 retry_after: Some(pause),
-            } => *pause,
+            } => UNREADABLE_PAUSE.max(*pause),
             _ => UNREADABLE_PAUSE,
         };
         Ok(Next::Pause(Some(now + pause)))

@@ -52,16 +52,13 @@ impl Agents {
     pub(super) async fn open(
         stage: &Stage,
         rng: StdRng,
-        per_marketplace: usize,
-        chats: usize,
+        sizes: [(usize, usize); 3],
     ) -> Result<Self> {
         let (mut shops, mut places) = (Vec::new(), Vec::new());
-        for number in 0..per_marketplace {
-            for marketplace in MARKETPLACES {
-                let shop = stage
-                    .outside
-                    .open_shop(marketplace, &format!("R2 {number}"))
-                    .await?;
+        for (marketplace, (count, chats)) in MARKETPLACES.into_iter().zip(sizes) {
+            for number in 0..count {
+                let name = format!("R2 {number}");
+                let shop = stage.outside.open_shop(marketplace, &name).await?;
                 for chat in 0..chats {
                     let text = format!("Вопрос {chat}: где заказ?");
                     let written = stage.outside.buyer_writes(&shop, None, &text).await?;
