@@ -42,7 +42,7 @@ pub struct Capabilities {
 #[cfg_attr(feature = "db", derive(utoipa::ToSchema))]
 pub struct Warning {
     /// Stable: `read_only`, `no_chat_access`, `base_token`, `test_token`, `expires_soon`, `expired`,
-    /// `probe_unavailable`.
+    /// `key_rejected`, `probe_unavailable`.
     pub code: String,
     /// What it means and how to mend it, in one sentence.
     pub message: String,

@@ -7,7 +7,7 @@ macro_rules! words {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(
             feature = "db",
-            derive(utoipa::ToSchema, diesel::AsExpression, diesel::FromSqlRow),
+            derive(diesel::AsExpression, diesel::FromSqlRow),
             diesel(sql_type = diesel::sql_types::Text)
         )]
         pub enum $name {
@@ -37,6 +37,24 @@ macro_rules! words {
                     $($word => Ok(Self::$variant),)*
                     _ => Err(crate::words::UnknownWord(word.to_owned())),
                 }
+            }
+        }
+
+        // The derive does not see words that come through a macro, and would name the variants.
+        #[cfg(feature = "db")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .enum_values(Some([$($word),*]))
+                    .into()
+            }
+        }
+
+        #[cfg(feature = "db")]
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
             }
         }
 

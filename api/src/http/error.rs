@@ -44,7 +44,7 @@ pub struct ErrorFields<'a> {
     pub request_id: &'a str,
     /// For 422: a list of `{field, message}`; for some codes an object with what is needed to go on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Value>)]
     pub details: Option<&'a Value>,
 }
 

@@ -205,3 +205,21 @@ async fn send(person: &Person<'_>, operation: &Operation, id: &str) -> Answer {
     }
     Answer::of(request).await
 }
+
+#[test]
+fn every_reference_of_the_document_leads_somewhere() {
+    let document = serde_json::to_value(api::document()).unwrap();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let text = document.to_string();
+    let dangling: Vec<&str> = text
+        .split("#/components/schemas/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|name| !schemas.contains_key(*name))
+        .collect();
+    assert!(dangling.is_empty(), "{dangling:?}");
+    assert_eq!(
+        schemas["Marketplace"]["enum"],
+        serde_json::json!(["ozon", "wildberries", "yandex_market"])
+    );
+}

@@ -59,8 +59,7 @@ pub async fn sync_seller(ctx: &Context, seller: &Seller, lease: Lease) -> Result
         sellers::note_buyer(&mut conn, seller.tenant_id, seller.id, at).await?;
     }
     let end = next_poll(ctx, seller, &result, buyer_wrote_at, unclear);
-    let (tenant, id) = (seller.tenant_id, seller.id);
-    let ended = sellers::finish_sync(&mut conn, tenant, id, &lease, &end).await?;
+    let ended = sellers::finish_sync(&mut conn, seller, &lease, &end).await?;
     drop(conn);
     let ended = ended.ok_or(FlowError::LeaseLost)?;
     let is_news = ended.sync_error != seller.sync_error || seller.last_sync_at.is_none();

@@ -40,7 +40,7 @@ pub struct MessageView {
 
 /// Who wrote it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Author)]
+#[schema(as = MessageAuthor)]
 pub struct AuthorView {
     #[serde(rename = "type")]
     pub kind: Author,

@@ -101,26 +101,28 @@ pub struct SyncEnd {
     pub probe_now: bool,
 }
 
-/// Ends a claimed poll; a wake that came meanwhile makes the shop due at once.
+/// Ends a claimed poll; a wake that came meanwhile makes the shop due at once. So does a new key: what
+/// the marketplace said of the one that was polled with counts no longer.
 pub async fn finish_sync(
     conn: &mut AsyncPgConnection,
-    tenant: TenantId,
-    id: SellerId,
+    seller: &Seller,
     lease: &Lease,
     end: &SyncEnd,
 ) -> QueryResult<Option<Seller>> {
     sql_query(
         "UPDATE sellers SET lease_token = NULL, lease_until = NULL, \
-             next_sync_at = CASE WHEN woken_at IS NOT NULL AND $7::timestamptz IS NULL \
-                 THEN $4 ELSE $5 END, \
-             poll_interval_s = $6, blocked_until = $7, sync_error = $8, \
+             next_sync_at = CASE WHEN sealed_key <> $10 \
+                 OR (woken_at IS NOT NULL AND $7::timestamptz IS NULL) THEN $4 ELSE $5 END, \
+             poll_interval_s = $6, \
+             blocked_until = CASE WHEN sealed_key = $10 THEN $7 END, \
+             sync_error = CASE WHEN sealed_key = $10 THEN $8 END, \
              last_sync_at = CASE WHEN $8::text IS NULL THEN $4 ELSE last_sync_at END, \
              failures = CASE WHEN $8::text IS NULL THEN 0 ELSE failures + 1 END, \
              probe_at = CASE WHEN $9 THEN $4 ELSE probe_at END \
          WHERE tenant_id = $1 AND id = $2 AND lease_token = $3 RETURNING *",
     )
-    .bind::<sql_types::Uuid, _>(tenant)
-    .bind::<sql_types::BigInt, _>(id)
+    .bind::<sql_types::Uuid, _>(seller.tenant_id)
+    .bind::<sql_types::BigInt, _>(seller.id)
     .bind::<sql_types::Uuid, _>(lease.token)
     .bind::<sql_types::Timestamptz, _>(end.now)
     .bind::<sql_types::Timestamptz, _>(end.next_sync_at)
@@ -128,6 +130,7 @@ pub async fn finish_sync(
     .bind::<sql_types::Nullable<sql_types::Timestamptz>, _>(end.blocked_until)
     .bind::<sql_types::Nullable<sql_types::Text>, _>(end.error.as_deref())
     .bind::<sql_types::Bool, _>(end.probe_now)
+    .bind::<sql_types::Text, _>(&seller.sealed_key)
     .get_result(conn)
     .await
     .optional()

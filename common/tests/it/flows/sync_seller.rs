@@ -209,3 +209,36 @@ async fn a_wake_during_a_poll_makes_the_shop_due_at_once() {
     let ended = sellers::find(&mut conn, tenant, id).await.unwrap().unwrap();
     assert!(ended.next_sync_at > world.now());
 }
+
+#[tokio::test]
+async fn a_key_changed_during_a_poll_is_not_blamed_for_the_old_one() {
+    use common::db::leases::Lease;
+    use common::db::sellers;
+    use diesel_async::SimpleAsyncConnection;
+    let world = World::start().await;
+    let seller = world.connect(Marketplace::Ozon).await;
+    let request = serde_json::json!({
+        "marketplace": "ozon", "seller": seller.account_id, "revoked": true
+    });
+    world
+        .sandbox
+        .shop(serde_json::from_value(request).unwrap())
+        .await
+        .unwrap();
+    let lease = Lease::new(Duration::from_secs(20));
+    let mut conn = world.conn().await;
+    let (tenant, id) = (world.tenant, seller.id);
+    let claimed = sellers::claim_if_due(&mut conn, tenant, id, world.now(), &lease)
+        .await
+        .unwrap()
+        .unwrap();
+    let change =
+        format!("UPDATE sellers SET sealed_key = 'new' WHERE tenant_id = '{tenant}' AND id = {id}");
+    conn.batch_execute(&change).await.unwrap();
+    common::flows::sync_seller::sync_seller(&world.ctx, &claimed, lease)
+        .await
+        .unwrap_err();
+    let ended = sellers::find(&mut conn, tenant, id).await.unwrap().unwrap();
+    assert_eq!(ended.sync_error, None);
+    assert!(ended.next_sync_at <= world.now());
+}

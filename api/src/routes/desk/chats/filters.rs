@@ -25,6 +25,7 @@ pub struct ChatQuery {
     unread_only: Option<bool>,
     /// `me`, `none`, or a person's id.
     assigned_to: Option<String>,
+    #[param(inline)]
     deadline: Option<DeadlineQuery>,
     /// Whether the last thing we wrote could not be sent.
     send_error: Option<bool>,
@@ -33,6 +34,7 @@ pub struct ChatQuery {
     /// RFC 3339, inclusive.
     changed_after: Option<DateTime<Utc>>,
     /// `deadline`: the most urgent first; `recent`: the newest message first.
+    #[param(inline)]
     pub(super) sort: Option<SortQuery>,
     /// How many, 1 to 100; 50 if not given.
     pub(super) limit: Option<i64>,

@@ -72,6 +72,7 @@ enum Posted {
     responses(
         (status = 201, description = "queued", body = MessageView, example = json!(examples::queued_message())),
         (status = 200, description = "posted before", body = MessageView, example = json!(examples::queued_message())),
+        (status = 404, description = "`chat_not_found`"),
         (status = 409, description = "`window_closed`, `seller_read_only`, `seller_inactive`, `chat_moved_on`, `message_conflict`"),
         (status = 422, description = "`text_too_long` with the limit in `details`; `validation_failed`"),
     )
