@@ -1,5 +1,6 @@
 //! Who makes a request, and what they may do.
 
+mod audit;
 mod cache;
 mod callers;
 mod client_ip;
@@ -9,6 +10,7 @@ mod passwords;
 mod slugs;
 mod tokens;
 
+pub use self::audit::Origin;
 pub use self::cache::{Access, AccessCache, follow_changes};
 pub use self::callers::{
     Admin, Operator, Owner, Person, Staff, authenticate_token, bearer_token, current_access,

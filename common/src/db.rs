@@ -5,13 +5,16 @@ mod condition;
 pub mod schema;
 
 pub mod access_changes;
+pub mod audit_log;
 pub mod chats;
 pub mod leases;
 pub mod messages;
+pub mod obligations;
 pub mod read_receipts;
 pub mod sellers;
 pub mod send_attempts;
 pub mod sessions;
+pub mod suggestions;
 pub mod tenants;
 pub mod users;
 

@@ -3,3 +3,4 @@
 pub mod deadlines;
 pub mod delivery;
 pub mod echoes;
+pub mod suggestions;

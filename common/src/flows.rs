@@ -6,6 +6,7 @@ pub mod deliver_chat;
 pub mod probe_seller;
 pub mod publish;
 pub mod push_address;
+pub mod refresh_chat;
 pub mod report_read;
 pub mod store_messages;
 pub mod sync_seller;

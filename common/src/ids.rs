@@ -50,6 +50,14 @@ row_ids! {
     ChatId,
     /// One message of a chat.
     MessageId,
+    /// A time in which an answer was owed.
+    ObligationId,
+    /// A rule within which time buyers are answered.
+    SlaRuleId,
+    /// The hours in which a tenant's people work.
+    BusinessHoursId,
+    /// A draft of an answer.
+    SuggestionId,
 }
 
 /// A public id for a new row: time-ordered, so that its index stays compact.

@@ -5,7 +5,7 @@ mod message;
 mod seller;
 
 pub use self::chat::{
-    BuyerView, ChatView, DeadlineView, LastMessageView, OrderView, ProductView, SuggestionView,
+    BuyerView, ChatSuggestionView, ChatView, DeadlineView, LastMessageView, OrderView, ProductView,
 };
 pub use self::message::{AttachmentView, AuthorView, MessageErrorView, MessageView};
 pub use self::seller::{SellerView, SyncStatus, SyncView};

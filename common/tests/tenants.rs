@@ -20,6 +20,7 @@ const NAMES_TENANT: &[&str] = &[
     ": &Chat",
     ": &Message",
     ": &NewAttempt",
+    ": &NewEntry",
     ": &NewMessage",
     ": &NewSeller",
     ": &NewSession",

@@ -3,8 +3,6 @@
 mod delivery;
 mod desk;
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use diesel::deserialize::FromSqlRow;
 use diesel::expression::AsExpression;
@@ -18,7 +16,8 @@ use uuid::Uuid;
 use super::messages::Direction;
 use super::schema::chats;
 use crate::channel::{ChatContext, Marketplace};
-use crate::domain::deadlines::{ChatStatus, Clocks, Owed, clocks};
+use crate::domain::deadlines::{ChatStatus, Nearer, Obligation, Owed, nearer};
+use crate::domain::suggestions::ChatSuggestion;
 use crate::ids::{ChatId, MessageId, SellerId, TenantId, UserId, new_public_id};
 
 pub use self::delivery::{
@@ -49,7 +48,6 @@ pub struct Chat {
     pub owed_since: Option<DateTime<Utc>>,
     pub last_buyer_at: Option<DateTime<Utc>>,
     pub last_buyer_message_id: Option<MessageId>,
-    pub obligation_due_at: Option<DateTime<Utc>>,
     pub window_closes_at: Option<DateTime<Utc>>,
     pub deliver_at: Option<DateTime<Utc>>,
     pub lease_token: Option<Uuid>,
@@ -59,6 +57,13 @@ pub struct Chat {
     pub version: i64,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    pub obligation: Option<Obligation>,
+    pub at_risk_at: Option<DateTime<Utc>>,
+    pub alarm_at: Option<DateTime<Utc>>,
+    pub snoozed_until: Option<DateTime<Utc>>,
+    pub tags: Vec<String>,
+    pub suggest_at: Option<DateTime<Utc>>,
+    pub suggestion: Option<ChatSuggestion>,
 }
 
 impl Chat {
@@ -70,13 +75,13 @@ impl Chat {
         }
     }
 
-    /// The clocks as they were last worked out.
-    pub fn clocks(&self) -> Clocks {
-        Clocks {
-            obligation_due_at: self.obligation_due_at,
-            window_closes_at: self.window_closes_at,
-            queue_at: self.queue_at,
-        }
+    /// The nearer clock, while one runs.
+    pub fn nearer(&self) -> Option<Nearer> {
+        Some(nearer(
+            self.owed(),
+            self.obligation.as_ref()?,
+            self.window_closes_at,
+        ))
     }
 }
 
@@ -220,50 +225,41 @@ pub async fn store_vendor_facts(
         .await
 }
 
-/// Works out anew what follows from the messages of a locked chat, and gives it a new version.
-///
-/// A closed chat stays closed unless `reopen`.
-pub async fn refresh(
+/// What follows from the messages of a chat and from what people did to it.
+#[derive(Clone, Debug, AsChangeset)]
+#[diesel(table_name = chats, treat_none_as_null = true)]
+pub struct Standing {
+    pub status: ChatStatus,
+    pub unread_count: i32,
+    pub last_message_preview: Option<String>,
+    pub last_message_at: Option<DateTime<Utc>>,
+    pub last_message_direction: Option<Direction>,
+    pub queue_at: DateTime<Utc>,
+    pub owed_since: Option<DateTime<Utc>>,
+    pub last_buyer_at: Option<DateTime<Utc>>,
+    pub last_buyer_message_id: Option<MessageId>,
+    pub window_closes_at: Option<DateTime<Utc>>,
+    pub obligation: Option<Obligation>,
+    pub at_risk_at: Option<DateTime<Utc>>,
+    pub alarm_at: Option<DateTime<Utc>>,
+    pub snoozed_until: Option<DateTime<Utc>>,
+    pub suggest_at: Option<DateTime<Utc>>,
+    pub suggestion: Option<ChatSuggestion>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Stores how a locked chat stands, and gives it a new version.
+pub async fn store_standing(
     conn: &mut AsyncPgConnection,
-    chat: &Chat,
-    reopen: bool,
-    answer_window: Option<Duration>,
-    now: DateTime<Utc>,
+    tenant: TenantId,
+    id: ChatId,
+    standing: &Standing,
 ) -> QueryResult<Chat> {
-    let facts = super::messages::facts(conn, chat.tenant_id, chat.id).await?;
-    let owed = Owed {
-        since: facts.owed_since,
-        last_buyer_at: facts.last_buyer_at,
-    };
-    let status = match (chat.status, facts.owed_since) {
-        (ChatStatus::Closed, _) if !reopen => ChatStatus::Closed,
-        (_, Some(_)) => ChatStatus::Open,
-        (_, None) => ChatStatus::Waiting,
-    };
-    let clocks = clocks(owed, status, answer_window);
-    diesel::update(chats::table.find((chat.tenant_id, chat.id)))
-        .set((
-            chats::status.eq(status),
-            chats::unread_count.eq(facts.unread_count),
-            chats::last_message_preview.eq(facts.last_text.as_deref().map(preview)),
-            chats::last_message_at.eq(facts.last_message_at),
-            chats::last_message_direction.eq(facts.last_direction),
-            chats::queue_at.eq(clocks.queue_at),
-            chats::owed_since.eq(facts.owed_since),
-            chats::last_buyer_at.eq(facts.last_buyer_at),
-            chats::last_buyer_message_id.eq(facts.last_buyer_message_id),
-            chats::obligation_due_at.eq(clocks.obligation_due_at),
-            chats::window_closes_at.eq(clocks.window_closes_at),
-            chats::version.eq(chats::version + 1),
-            chats::updated_at.eq(now),
-        ))
+    diesel::update(chats::table.find((tenant, id)))
+        .set((standing, chats::version.eq(chats::version + 1)))
         .returning(Chat::as_returning())
         .get_result(conn)
         .await
-}
-
-fn preview(text: &str) -> String {
-    crate::text::preview(text, 120)
 }
 
 /// Whether an answer falls due in one of the shop's chats between two times.

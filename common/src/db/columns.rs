@@ -9,7 +9,13 @@ use uuid::Uuid;
 use super::chats::{StoredContext, VendorState};
 use super::messages::StoredAttachments;
 use super::sellers::{StoredCapabilities, StoredWarnings, VendorCursor};
-use crate::ids::{ChatId, MessageId, SellerId, SessionId, TenantId, UserId};
+use super::suggestions::StoredUsage;
+use crate::domain::deadlines::Obligation;
+use crate::domain::suggestions::ChatSuggestion;
+use crate::ids::{
+    BusinessHoursId, ChatId, MessageId, ObligationId, SellerId, SessionId, SlaRuleId, SuggestionId,
+    TenantId, UserId,
+};
 
 impl ToSql<sql_types::Uuid, Pg> for TenantId {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
@@ -24,7 +30,7 @@ impl FromSql<sql_types::Uuid, Pg> for TenantId {
 }
 
 macro_rules! bigint_columns {
-    ($($name:ident),*) => {$(
+    ($($name:ident),* $(,)?) => {$(
         impl ToSql<sql_types::BigInt, Pg> for $name {
             fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
                 ToSql::<sql_types::BigInt, Pg>::to_sql(&self.0, out)
@@ -39,7 +45,17 @@ macro_rules! bigint_columns {
     )*};
 }
 
-bigint_columns!(UserId, SessionId, SellerId, ChatId, MessageId);
+bigint_columns!(
+    BusinessHoursId,
+    ChatId,
+    MessageId,
+    ObligationId,
+    SellerId,
+    SessionId,
+    SlaRuleId,
+    SuggestionId,
+    UserId,
+);
 
 /// Types kept in `jsonb` columns as their JSON.
 macro_rules! jsonb_columns {
@@ -61,9 +77,12 @@ macro_rules! jsonb_columns {
 }
 
 jsonb_columns!(
+    ChatSuggestion,
+    Obligation,
     StoredAttachments,
     StoredCapabilities,
     StoredContext,
+    StoredUsage,
     StoredWarnings,
     VendorCursor,
     VendorState,

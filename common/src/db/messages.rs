@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::schema::messages;
 use crate::channel::VendorAttachment;
 use crate::domain::delivery::MessageState;
-use crate::ids::{ChatId, MessageId, TenantId, UserId};
+use crate::ids::{ChatId, MessageId, SuggestionId, TenantId, UserId};
 use crate::words::words;
 
 pub use self::desk::{
@@ -75,6 +75,7 @@ pub struct Message {
     pub sent_at: Option<DateTime<Utc>>,
     pub read_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
+    pub suggestion_id: Option<SuggestionId>,
 }
 
 /// A row to insert.
@@ -99,6 +100,8 @@ pub struct NewMessage {
     pub at: DateTime<Utc>,
     pub sent_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
+    /// The draft that it was sent from.
+    pub suggestion_id: Option<SuggestionId>,
 }
 
 /// Column `attachments`.

@@ -10,6 +10,34 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_log (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        actor_tenant_id -> Nullable<Uuid>,
+        actor_user_id -> Nullable<Int8>,
+        actor -> Text,
+        action -> Text,
+        target -> Text,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        before -> Nullable<Jsonb>,
+        after -> Nullable<Jsonb>,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    business_hours (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        name -> Text,
+        spec -> Jsonb,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     chats (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Int8,
@@ -27,7 +55,6 @@ diesel::table! {
         owed_since -> Nullable<Timestamptz>,
         last_buyer_at -> Nullable<Timestamptz>,
         last_buyer_message_id -> Nullable<Int8>,
-        obligation_due_at -> Nullable<Timestamptz>,
         window_closes_at -> Nullable<Timestamptz>,
         deliver_at -> Nullable<Timestamptz>,
         lease_token -> Nullable<Uuid>,
@@ -37,6 +64,13 @@ diesel::table! {
         version -> Int8,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        obligation -> Nullable<Jsonb>,
+        at_risk_at -> Nullable<Timestamptz>,
+        alarm_at -> Nullable<Timestamptz>,
+        snoozed_until -> Nullable<Timestamptz>,
+        tags -> Array<Text>,
+        suggest_at -> Nullable<Timestamptz>,
+        suggestion -> Nullable<Jsonb>,
     }
 }
 
@@ -65,6 +99,24 @@ diesel::table! {
         sent_at -> Nullable<Timestamptz>,
         read_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        suggestion_id -> Nullable<Int8>,
+    }
+}
+
+diesel::table! {
+    obligations (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        chat_id -> Int8,
+        rule_id -> Nullable<Int8>,
+        rule_name -> Nullable<Text>,
+        started_at -> Timestamptz,
+        due_at -> Timestamptz,
+        warned_at -> Nullable<Timestamptz>,
+        breached_at -> Nullable<Timestamptz>,
+        breach_cause -> Nullable<Text>,
+        ended_at -> Nullable<Timestamptz>,
+        end_cause -> Nullable<Text>,
     }
 }
 
@@ -76,6 +128,15 @@ diesel::table! {
         up_to_external_id -> Text,
         due_at -> Timestamptz,
         failures -> Int4,
+    }
+}
+
+diesel::table! {
+    runtime_settings (key) {
+        key -> Text,
+        value -> Jsonb,
+        updated_at -> Timestamptz,
+        updated_by -> Text,
     }
 }
 
@@ -143,6 +204,56 @@ diesel::table! {
 }
 
 diesel::table! {
+    sla_rules (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        name -> Text,
+        priority -> Int4,
+        is_active -> Bool,
+        marketplace -> Nullable<Text>,
+        seller_id -> Nullable<Int8>,
+        intent -> Nullable<Text>,
+        keyword -> Nullable<Text>,
+        chat_type -> Nullable<Text>,
+        matches_everything -> Bool,
+        answer_within_s -> Int4,
+        at_risk_s -> Nullable<Int4>,
+        business_hours_id -> Nullable<Int8>,
+        source -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    suggestions (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        chat_id -> Int8,
+        for_message_id -> Int8,
+        state -> Text,
+        text -> Text,
+        intent -> Nullable<Text>,
+        sentiment -> Nullable<Text>,
+        urgency -> Nullable<Text>,
+        needs_human -> Bool,
+        reason -> Nullable<Text>,
+        checks -> Jsonb,
+        sources -> Jsonb,
+        provider -> Text,
+        model -> Text,
+        prompt_version -> Text,
+        usage -> Nullable<Jsonb>,
+        latency_ms -> Int4,
+        outcome_kind -> Nullable<Text>,
+        outcome_by -> Nullable<Int8>,
+        outcome_at -> Nullable<Timestamptz>,
+        outcome_reason -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     tenants (id) {
         id -> Uuid,
         slug -> Text,
@@ -171,12 +282,17 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(
     access_changes,
+    audit_log,
+    business_hours,
     chats,
     messages,
+    obligations,
     read_receipts,
     sellers,
     send_attempts,
     sessions,
+    sla_rules,
+    suggestions,
     tenants,
     users,
 );

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
+use crate::ids::{ObligationId, SlaRuleId};
 use crate::words::words;
 
 words! {
@@ -33,7 +35,7 @@ words! {
     /// How near a deadline is.
     DeadlineState {
         Ok = "ok",
-        /// In the last quarter of its span.
+        /// In the last quarter of its span, or as the rule says.
         AtRisk = "at_risk",
         Breached = "breached",
     }
@@ -65,13 +67,70 @@ pub struct Owed {
     pub last_buyer_at: Option<DateTime<Utc>>,
 }
 
-/// The clocks of a chat; none runs while nothing is owed.
+/// The obligation in force: its rule, and when it falls due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "db",
+    derive(diesel::AsExpression, diesel::FromSqlRow),
+    diesel(sql_type = diesel::sql_types::Jsonb)
+)]
+pub struct Obligation {
+    /// Its row.
+    #[serde(default)]
+    pub id: Option<ObligationId>,
+    pub started_at: DateTime<Utc>,
+    pub due_at: DateTime<Utc>,
+    /// From when on it is at risk.
+    #[serde(default)]
+    pub at_risk_at: Option<DateTime<Utc>>,
+    /// The rule that set it; none: the default.
+    #[serde(default)]
+    pub rule_id: Option<SlaRuleId>,
+    #[serde(default)]
+    pub rule_name: Option<String>,
+    #[serde(default)]
+    pub warned_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub breached_at: Option<DateTime<Utc>>,
+}
+
+impl Obligation {
+    /// The obligation where no rule says otherwise: by the wall clock.
+    pub fn by_default(started_at: DateTime<Utc>) -> Self {
+        let due_at = started_at + DEFAULT_OBLIGATION;
+        Self {
+            id: None,
+            started_at,
+            due_at,
+            at_risk_at: Some(last_quarter(started_at, due_at)),
+            rule_id: None,
+            rule_name: None,
+            warned_at: None,
+            breached_at: None,
+        }
+    }
+}
+
+/// The nearer of the clocks that run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nearer {
+    pub at: DateTime<Utc>,
+    pub clock: DeadlineClock,
+    pub at_risk_at: DateTime<Utc>,
+}
+
+/// The clocks of a chat; none but the window runs while nothing is owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clocks {
-    pub obligation_due_at: Option<DateTime<Utc>>,
     pub window_closes_at: Option<DateTime<Utc>>,
-    /// The nearer of the two, else the year 9999: the queue's order.
+    pub nearer: Option<Nearer>,
+    /// Until when the chat rests; ends when the nearer clock is at risk.
+    pub snoozed_until: Option<DateTime<Utc>>,
+    /// The nearer clock while an answer is owed and the chat does not rest, else the year 9999: the
+    /// queue's order.
     pub queue_at: DateTime<Utc>,
+    /// When the chat is to be looked at next: to warn, to find a breach, to end its rest.
+    pub alarm_at: Option<DateTime<Utc>>,
 }
 
 /// The place in the queue of a chat that wants no answer.
@@ -83,24 +142,73 @@ pub const NEVER: DateTime<Utc> = {
     }
 };
 
-/// Works out the clocks of a chat. The window is known even while nothing is owed.
-pub fn clocks(owed: Owed, status: ChatStatus, answer_window: Option<Duration>) -> Clocks {
+/// Works out the clocks of a chat; an obligation is given only while an answer is owed.
+pub fn clocks(
+    owed: Owed,
+    obligation: Option<&Obligation>,
+    answer_window: Option<Duration>,
+    snoozed_until: Option<DateTime<Utc>>,
+) -> Clocks {
     let window_closes_at = owed
         .last_buyer_at
         .zip(answer_window)
         .map(|(last, window)| last + window);
-    let running = owed.since.filter(|_| status == ChatStatus::Open);
-    let obligation_due_at = running.map(|since| since + DEFAULT_OBLIGATION);
-    let queue_at = obligation_due_at
+    let nearer = obligation.map(|obligation| nearer(owed, obligation, window_closes_at));
+    let snoozed_until = match nearer {
+        Some(nearer) => snoozed_until.map(|until| until.min(nearer.at_risk_at)),
+        None => snoozed_until,
+    };
+    let queue_at = nearer
+        .filter(|_| snoozed_until.is_none())
+        .map_or(NEVER, |nearer| nearer.at);
+    let alarm_at = obligation
+        .zip(nearer)
         .into_iter()
-        .chain(window_closes_at.filter(|_| running.is_some()))
-        .min()
-        .unwrap_or(NEVER);
+        .flat_map(|(obligation, nearer)| alarms(obligation, nearer))
+        .chain(snoozed_until)
+        .min();
     Clocks {
-        obligation_due_at,
         window_closes_at,
+        nearer,
+        snoozed_until,
         queue_at,
+        alarm_at,
     }
+}
+
+/// Which clock is nearer while an answer is owed.
+pub fn nearer(
+    owed: Owed,
+    obligation: &Obligation,
+    window_closes_at: Option<DateTime<Utc>>,
+) -> Nearer {
+    let of_window = window_closes_at.zip(owed.last_buyer_at);
+    match of_window {
+        Some((closes_at, last)) if closes_at < obligation.due_at => Nearer {
+            at: closes_at,
+            clock: DeadlineClock::Window,
+            at_risk_at: last_quarter(last, closes_at),
+        },
+        _ => Nearer {
+            at: obligation.due_at,
+            clock: DeadlineClock::Obligation,
+            at_risk_at: obligation
+                .at_risk_at
+                .unwrap_or_else(|| last_quarter(obligation.started_at, obligation.due_at)),
+        },
+    }
+}
+
+/// When to warn and when to find a breach, as far as that is still to be done.
+fn alarms(obligation: &Obligation, nearer: Nearer) -> impl Iterator<Item = DateTime<Utc>> {
+    let warn = (obligation.warned_at.is_none() && obligation.breached_at.is_none())
+        .then_some(nearer.at_risk_at);
+    let breach = obligation.breached_at.is_none().then_some(nearer.at);
+    warn.into_iter().chain(breach)
+}
+
+fn last_quarter(start: DateTime<Utc>, end: DateTime<Utc>) -> DateTime<Utc> {
+    end - (end - start) / 4
 }
 
 /// The deadline that a person sees.
@@ -112,17 +220,12 @@ pub struct Deadline {
     pub priority: Priority,
 }
 
-/// How the nearer running clock stands; none while nothing is owed.
-pub fn deadline(owed: Owed, clocks: &Clocks, now: DateTime<Utc>) -> Option<Deadline> {
-    let obligation = clocks.obligation_due_at?;
-    let (at, clock, start) = match clocks.window_closes_at {
-        Some(window) if window < obligation => (window, DeadlineClock::Window, owed.last_buyer_at?),
-        _ => (obligation, DeadlineClock::Obligation, owed.since?),
-    };
-    let left = at - now;
+/// How the nearer running clock stands.
+pub fn deadline(nearer: &Nearer, now: DateTime<Utc>) -> Deadline {
+    let left = nearer.at - now;
     let state = if left <= TimeDelta::zero() {
         DeadlineState::Breached
-    } else if left <= (at - start) / 4 {
+    } else if now >= nearer.at_risk_at {
         DeadlineState::AtRisk
     } else {
         DeadlineState::Ok
@@ -133,12 +236,12 @@ pub fn deadline(owed: Owed, clocks: &Clocks, now: DateTime<Utc>) -> Option<Deadl
         DeadlineState::Ok if left <= TimeDelta::hours(24) => Priority::Normal,
         DeadlineState::Ok => Priority::Low,
     };
-    Some(Deadline {
-        at,
-        clock,
+    Deadline {
+        at: nearer.at,
+        clock: nearer.clock,
         state,
         priority,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -158,12 +261,21 @@ mod tests {
         }
     }
 
+    fn by_default(since: i64) -> Obligation {
+        Obligation::by_default(hour(since))
+    }
+
+    fn stands(nearer: Nearer, at: i64) -> (DeadlineState, Priority) {
+        let deadline = deadline(&nearer, hour(at));
+        (deadline.state, deadline.priority)
+    }
+
     #[test]
     fn the_obligation_runs_from_the_first_message_and_the_window_from_the_last() {
-        let clocks = clocks(owed(0, 5), ChatStatus::Open, WINDOW);
-        assert_eq!(clocks.obligation_due_at, Some(hour(24)));
+        let clocks = clocks(owed(0, 5), Some(&by_default(0)), WINDOW, None);
         assert_eq!(clocks.window_closes_at, Some(hour(53)));
         assert_eq!(clocks.queue_at, hour(24));
+        assert_eq!(clocks.alarm_at, Some(hour(18)));
     }
 
     #[test]
@@ -172,33 +284,71 @@ mod tests {
             since: None,
             last_buyer_at: Some(hour(5)),
         };
-        let answered = clocks(answered, ChatStatus::Waiting, WINDOW);
+        let answered = clocks(answered, None, WINDOW, None);
         assert_eq!(answered.queue_at, NEVER);
+        assert_eq!(answered.alarm_at, None);
         assert_eq!(answered.window_closes_at, Some(hour(53)));
-        let closed = clocks(owed(0, 5), ChatStatus::Closed, WINDOW);
-        assert_eq!(closed.queue_at, NEVER);
         assert_eq!(NEVER.to_rfc3339(), "9999-12-31T00:00:00+00:00");
     }
 
     #[test]
-    fn the_last_quarter_is_at_risk() {
-        let owed = owed(0, 0);
-        let clocks = clocks(owed, ChatStatus::Open, None);
-        let state = |now| deadline(owed, &clocks, hour(now)).unwrap().state;
-        assert_eq!(state(17), DeadlineState::Ok);
-        assert_eq!(state(18), DeadlineState::AtRisk);
-        assert_eq!(state(24), DeadlineState::Breached);
+    fn the_last_quarter_is_at_risk_and_what_is_over_is_urgent() {
+        let nearer = clocks(owed(0, 0), Some(&by_default(0)), None, None)
+            .nearer
+            .unwrap();
+        assert_eq!(stands(nearer, 0), (DeadlineState::Ok, Priority::Normal));
+        assert_eq!(stands(nearer, 17), (DeadlineState::Ok, Priority::Normal));
+        assert_eq!(stands(nearer, 18), (DeadlineState::AtRisk, Priority::High));
+        assert_eq!(
+            stands(nearer, 24),
+            (DeadlineState::Breached, Priority::Urgent)
+        );
+        let far = Nearer {
+            at: hour(60),
+            clock: DeadlineClock::Obligation,
+            at_risk_at: hour(50),
+        };
+        assert_eq!(stands(far, 0), (DeadlineState::Ok, Priority::Low));
     }
 
     #[test]
-    fn a_window_that_closes_first_is_the_deadline() {
-        let short = Some(Duration::from_secs(2 * 60 * 60));
-        let owed = owed(0, 1);
-        let clocks = clocks(owed, ChatStatus::Open, short);
-        let deadline = deadline(owed, &clocks, hour(1)).unwrap();
-        assert_eq!(
-            (deadline.at, deadline.clock),
-            (hour(3), DeadlineClock::Window)
-        );
+    fn the_nearer_clock_counts() {
+        let generous = Obligation {
+            due_at: hour(72),
+            at_risk_at: Some(hour(54)),
+            ..by_default(0)
+        };
+        let nearer = clocks(owed(0, 4), Some(&generous), WINDOW, None)
+            .nearer
+            .unwrap();
+        assert_eq!((nearer.clock, nearer.at), (DeadlineClock::Window, hour(52)));
+        assert_eq!(nearer.at_risk_at, hour(40));
+    }
+
+    #[test]
+    fn a_rest_ends_when_the_clock_is_at_risk() {
+        let resting = clocks(owed(0, 0), Some(&by_default(0)), None, Some(hour(20)));
+        assert_eq!(resting.snoozed_until, Some(hour(18)));
+        assert_eq!(resting.queue_at, NEVER);
+        assert_eq!(resting.alarm_at, Some(hour(18)));
+        let short = clocks(owed(0, 0), Some(&by_default(0)), None, Some(hour(3)));
+        assert_eq!(short.alarm_at, Some(hour(3)));
+    }
+
+    #[test]
+    fn each_alarm_rings_once() {
+        let warned = Obligation {
+            warned_at: Some(hour(18)),
+            ..by_default(0)
+        };
+        let after_warning = clocks(owed(0, 0), Some(&warned), None, None);
+        assert_eq!(after_warning.alarm_at, Some(hour(24)));
+        let breached = Obligation {
+            breached_at: Some(hour(24)),
+            ..warned
+        };
+        let after_breach = clocks(owed(0, 0), Some(&breached), None, None);
+        assert_eq!(after_breach.alarm_at, None);
+        assert_eq!(after_breach.queue_at, hour(24));
     }
 }

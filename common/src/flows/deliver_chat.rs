@@ -17,7 +17,8 @@ use crate::db::messages::{self, Message, Progress};
 use crate::db::sellers::{self, Seller};
 use crate::db::send_attempts;
 use crate::domain::delivery::{MessageState, Step, Unsettled, next_step};
-use crate::marketplaces::{ShopAccess, profile};
+use crate::flows::refresh_chat::refresh_chat;
+use crate::marketplaces::ShopAccess;
 
 /// A chat is given back after so many steps, so that none holds a worker for ever.
 const STEPS: usize = 50;
@@ -160,11 +161,10 @@ impl Delivery<'_> {
             return Ok(None);
         };
         let now = self.ctx.clock.now();
-        let window = profile(self.chat.channel).answer_window;
         let held = chats::lock(conn, tenant, self.chat.id)
             .await?
             .ok_or(FlowError::LeaseLost)?;
-        let chat = chats::refresh(conn, &held, false, window, now).await?;
+        let chat = refresh_chat(conn, &held, false, now).await?;
         Ok(Some((moved, chat)))
     }
 

@@ -14,6 +14,7 @@ use crate::db::messages::{self, Author, Direction, Message, NewMessage, StoredAt
 use crate::domain::deadlines::FIRST_IMPORT_WINDOW;
 use crate::domain::delivery::MessageState;
 use crate::domain::echoes::{ECHO_WITHIN, Origin, Shown, Unbound, attribute};
+use crate::flows::refresh_chat::refresh_chat;
 use crate::ids::{SellerId, TenantId, new_public_id};
 use crate::marketplaces::{Profile, VendorAuthor, VendorMessage, profile};
 use crate::text::canonical;
@@ -223,6 +224,7 @@ fn new_row(source: &Source, chat: &Chat, message: &VendorMessage) -> NewMessage 
         at: message.at,
         sent_at: Some(message.at),
         created_at: source.now,
+        suggestion_id: None,
     }
 }
 
@@ -263,8 +265,7 @@ async fn finish(
     stored: &mut Stored,
 ) -> QueryResult<()> {
     let reopen = stored.buyer_wrote_at().is_some();
-    let window = profile(source.marketplace).answer_window;
-    stored.chat = chats::refresh(conn, &stored.chat, reopen, window, source.now).await?;
+    stored.chat = refresh_chat(conn, &stored.chat, reopen, source.now).await?;
     if !stored.bound.is_empty() && stored.chat.deliver_at.is_some() {
         // An unknown message may just have been settled: the next one need not wait.
         let chat = &mut stored.chat;

@@ -8,8 +8,11 @@ use uuid::Uuid;
 use crate::channel::Marketplace;
 use crate::db::chats::Chat;
 use crate::db::messages::Direction;
-use crate::domain::deadlines::{ChatStatus, DeadlineClock, DeadlineState, Priority, deadline};
-use crate::ids::{ChatId, SellerId, UserId};
+use crate::domain::deadlines::{
+    ChatStatus, DeadlineClock, DeadlineState, Nearer, Priority, deadline,
+};
+use crate::domain::suggestions::{ChatSuggestion, SuggestionState};
+use crate::ids::{ChatId, SellerId, SlaRuleId, SuggestionId, UserId};
 
 /// A conversation with one buyer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -38,7 +41,7 @@ pub struct ChatView {
     pub last_message: Option<LastMessageView>,
     /// The nearer clock; null while nothing is owed.
     pub deadline: Option<DeadlineView>,
-    pub suggestion: SuggestionView,
+    pub suggestion: ChatSuggestionView,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     /// Grows with each change; an event with an older one is ignored.
@@ -92,16 +95,38 @@ pub struct DeadlineView {
     pub priority: Priority,
     /// The rule that set the obligation; null: the default of 24 hours.
     #[schema(value_type = Option<i64>)]
-    pub rule: Option<i64>,
+    pub rule: Option<SlaRuleId>,
 }
 
 /// The newest draft of an answer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = ChatSuggestion)]
-pub struct SuggestionView {
-    pub id: Option<i64>,
-    #[schema(example = "none")]
-    pub state: &'static str,
+pub struct ChatSuggestionView {
+    #[schema(value_type = Option<i64>)]
+    pub id: Option<SuggestionId>,
+    pub state: SuggestionState,
+}
+
+impl DeadlineView {
+    fn new(nearer: &Nearer, rule: Option<SlaRuleId>, now: DateTime<Utc>) -> Self {
+        let deadline = deadline(nearer, now);
+        Self {
+            at: deadline.at,
+            clock: deadline.clock,
+            state: deadline.state,
+            priority: deadline.priority,
+            rule,
+        }
+    }
+}
+
+impl ChatSuggestionView {
+    fn new(suggestion: Option<&ChatSuggestion>) -> Self {
+        Self {
+            id: suggestion.and_then(|it| it.id),
+            state: suggestion.map_or(SuggestionState::None, |it| it.state),
+        }
+    }
 }
 
 impl ChatView {
@@ -118,13 +143,10 @@ impl ChatView {
                 at,
                 direction,
             });
-        let deadline = deadline(chat.owed(), &chat.clocks(), now).map(|deadline| DeadlineView {
-            at: deadline.at,
-            clock: deadline.clock,
-            state: deadline.state,
-            priority: deadline.priority,
-            rule: None,
-        });
+        let rule = chat.obligation.as_ref().and_then(|it| it.rule_id);
+        let deadline = chat
+            .nearer()
+            .map(|nearer| DeadlineView::new(&nearer, rule, now));
         Self {
             id: chat.id,
             public_id: chat.public_id,
@@ -147,14 +169,11 @@ impl ChatView {
             status: chat.status,
             unread_count: chat.unread_count,
             assigned_to: chat.assigned_to,
-            tags: Vec::new(),
-            snoozed_until: None,
+            tags: chat.tags.clone(),
+            snoozed_until: chat.snoozed_until,
             last_message,
             deadline,
-            suggestion: SuggestionView {
-                id: None,
-                state: "none",
-            },
+            suggestion: ChatSuggestionView::new(chat.suggestion.as_ref()),
             created_at: chat.created_at,
             updated_at: chat.updated_at,
             version: chat.version,

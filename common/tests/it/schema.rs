@@ -19,7 +19,8 @@ const COLUMNS: &str = "\
     FROM (SELECT *, CASE data_type \
             WHEN 'uuid' THEN 'Uuid' WHEN 'text' THEN 'Text' WHEN 'bigint' THEN 'Int8' \
             WHEN 'integer' THEN 'Int4' WHEN 'boolean' THEN 'Bool' WHEN 'jsonb' THEN 'Jsonb' \
-            WHEN 'timestamp with time zone' THEN 'Timestamptz' ELSE data_type END AS kind \
+            WHEN 'timestamp with time zone' THEN 'Timestamptz' \
+            WHEN 'ARRAY' THEN 'Array<Text>' ELSE data_type END AS kind \
         FROM information_schema.columns WHERE table_schema = 'public' \
             AND table_name <> '__diesel_schema_migrations') columns \
     ORDER BY table_name, ordinal_position";

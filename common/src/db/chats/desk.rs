@@ -159,14 +159,11 @@ fn narrow_by_work<'a>(
     now: DateTime<Utc>,
 ) -> Boxed<'a> {
     query = match filter.deadline {
-        Some(DeadlineState::Breached) => query.filter(
-            Condition::new(OWED)
-                .sql(" AND chats.queue_at <= ")
-                .time(now),
-        ),
+        Some(DeadlineState::Breached) => query.filter(chats::queue_at.le(now)),
+        // A chat at risk never rests: its place in the queue is its nearer clock.
         Some(DeadlineState::AtRisk) => query
-            .filter(Condition::new(OWED).sql(" AND chats.queue_at > ").time(now))
-            .filter(Condition::new(AT_RISK_FROM).time(now)),
+            .filter(chats::queue_at.gt(now))
+            .filter(chats::at_risk_at.le(now)),
         Some(DeadlineState::Ok) | None => query,
     };
     if let Some(wanted) = filter.send_error {
@@ -187,14 +184,6 @@ fn narrow_by_work<'a>(
     }
     query
 }
-
-/// A clock runs.
-const OWED: &str = "chats.status = 'open' AND chats.obligation_due_at IS NOT NULL";
-
-/// The last quarter of the nearer clock's span has begun before …
-const AT_RISK_FROM: &str = "chats.queue_at - (chats.queue_at - CASE \
-     WHEN chats.window_closes_at < chats.obligation_due_at THEN chats.last_buyer_at \
-     ELSE chats.owed_since END) / 4 <= ";
 
 /// … and it failed, and nothing of ours came after it.
 const FAILED_LAST: &str = " AND failed.direction = 'outgoing' AND failed.state = 'failed' \
@@ -274,11 +263,8 @@ pub async fn counts(
             "unassigned",
             &of_chats("status = 'open' AND assigned_to IS NULL"),
         ),
-        capped(
-            "at_risk",
-            &of_chats(&format!("{OWED} AND queue_at > $3 AND {AT_RISK_FROM} $3")),
-        ),
-        capped("breached", &of_chats(&format!("{OWED} AND queue_at <= $3"))),
+        capped("at_risk", &of_chats("at_risk_at <= $3 AND queue_at > $3")),
+        capped("breached", &of_chats("queue_at <= $3")),
         capped("waiting", &of_chats("status = 'waiting'")),
         capped("send_error", &failed),
     ];

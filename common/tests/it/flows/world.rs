@@ -12,10 +12,10 @@ use common::db::messages::{self, Author, Direction, Message, NewMessage, StoredA
 use common::db::sellers::{self, NewSeller, Seller};
 use common::domain::delivery::{MessageState, SEND_WITHIN};
 use common::flows::deliver_chat::deliver_chat;
+use common::flows::refresh_chat::refresh_chat;
 use common::flows::sync_seller::sync_seller;
 use common::flows::{Context, FlowError};
 use common::ids::{ChatId, TenantId, new_public_id};
-use common::marketplaces::profile;
 use common::secrets::fingerprint;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use sandbox::{Options, Sandbox};
@@ -189,14 +189,14 @@ impl World {
             at: now,
             sent_at: None,
             created_at: now,
+            suggestion_id: None,
         };
-        let window = profile(chat.channel).answer_window;
         let mut conn = self.conn().await;
         conn.transaction(async |conn| {
             let held = chats::lock(conn, self.tenant, chat.id).await?.unwrap();
             let message = messages::insert_new(conn, &row).await?.unwrap();
             chats::schedule_delivery(conn, self.tenant, chat.id, Some(now)).await?;
-            chats::refresh(conn, &held, false, window, now).await?;
+            refresh_chat(conn, &held, false, now).await?;
             Ok::<_, diesel::result::Error>(message)
         })
         .await

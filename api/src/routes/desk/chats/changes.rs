@@ -6,6 +6,7 @@ use common::db::chats::{self, Chat};
 use common::db::read_receipts::{self, ReadReceipt};
 use common::db::{messages, sellers, users};
 use common::domain::deadlines::ChatStatus;
+use common::flows::refresh_chat::refresh_chat;
 use common::ids::{ChatId, TenantId, UserId};
 use common::jobs::{Job, MarkRead};
 use common::marketplaces::profile;
@@ -164,8 +165,7 @@ async fn turn(
             if !open {
                 chat.status = ChatStatus::Closed;
             }
-            let window = profile(chat.channel).answer_window;
-            ApiResult::Ok(chats::refresh(conn, &chat, open, window, now).await?)
+            ApiResult::Ok(refresh_chat(conn, &chat, open, now).await?)
         })
         .await?;
     Ok(published(state, &chat, now))
@@ -197,7 +197,7 @@ async fn mark_read(
         return Ok((chat, false));
     }
     let profile = profile(chat.channel);
-    let chat = chats::refresh(conn, &chat, false, profile.answer_window, now).await?;
+    let chat = refresh_chat(conn, &chat, false, now).await?;
     if !profile.marks_read {
         return Ok((chat, false));
     }

@@ -11,6 +11,7 @@ use common::db::messages::{
 };
 use common::db::sellers;
 use common::domain::delivery::{MessageState, SEND_WITHIN};
+use common::flows::refresh_chat::refresh_chat;
 use common::ids::{ChatId, MessageId, new_public_id};
 use common::jobs::{DeliverChat, Job};
 use common::marketplaces::profile;
@@ -139,6 +140,7 @@ async fn post(
         at: now,
         sent_at: None,
         created_at: now,
+        suggestion_id: None,
     };
     let message = messages::insert(conn, &message).await?;
     let chat = schedule(conn, &chat, now).await?;
@@ -159,8 +161,7 @@ pub(super) async fn schedule(
 ) -> ApiResult<Chat> {
     let due = chat.deliver_at.map_or(now, |at| at.min(now));
     chats::schedule_delivery(conn, chat.tenant_id, chat.id, Some(due)).await?;
-    let window = profile(chat.channel).answer_window;
-    Ok(chats::refresh(conn, chat, true, window, now).await?)
+    Ok(refresh_chat(conn, chat, true, now).await?)
 }
 
 /// After the commit: tells everybody who watches, and has the worker send. The message is announced
