@@ -24,6 +24,7 @@ const NAMES_TENANT: &[&str] = &[
     ": &NewMessage",
     ": &NewSeller",
     ": &NewSession",
+    ": &NewSuggestion",
     ": &NewUser",
     ": &ReadReceipt",
     ": &Seller",

@@ -57,13 +57,13 @@ pub struct Chat {
     pub version: i64,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
-    pub obligation: Option<Obligation>,
+    pub obligation: Option<StoredObligation>,
     pub at_risk_at: Option<DateTime<Utc>>,
     pub alarm_at: Option<DateTime<Utc>>,
     pub snoozed_until: Option<DateTime<Utc>>,
     pub tags: Vec<String>,
     pub suggest_at: Option<DateTime<Utc>>,
-    pub suggestion: Option<ChatSuggestion>,
+    pub suggestion: Option<StoredSuggestion>,
 }
 
 impl Chat {
@@ -75,13 +75,20 @@ impl Chat {
         }
     }
 
+    /// The obligation in force.
+    pub fn obligation(&self) -> Option<&Obligation> {
+        self.obligation.as_ref().map(|stored| &stored.0)
+    }
+
     /// The nearer clock, while one runs.
     pub fn nearer(&self) -> Option<Nearer> {
-        Some(nearer(
-            self.owed(),
-            self.obligation.as_ref()?,
-            self.window_closes_at,
-        ))
+        let obligation = self.obligation()?;
+        Some(nearer(self.owed(), obligation, self.window_closes_at))
+    }
+
+    /// Where the newest draft stands.
+    pub fn suggestion(&self) -> Option<&ChatSuggestion> {
+        self.suggestion.as_ref().map(|stored| &stored.0)
     }
 }
 
@@ -92,6 +99,18 @@ impl Chat {
 #[diesel(sql_type = sql_types::Jsonb)]
 #[serde(transparent)]
 pub struct StoredContext(pub ChatContext);
+
+/// Column `obligation`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow)]
+#[diesel(sql_type = sql_types::Jsonb)]
+#[serde(transparent)]
+pub struct StoredObligation(pub Obligation);
+
+/// Column `suggestion`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow)]
+#[diesel(sql_type = sql_types::Jsonb)]
+#[serde(transparent)]
+pub struct StoredSuggestion(pub ChatSuggestion);
 
 /// Column `vendor_state`: what the connector must remember about a chat.
 #[derive(
@@ -239,12 +258,12 @@ pub struct Standing {
     pub last_buyer_at: Option<DateTime<Utc>>,
     pub last_buyer_message_id: Option<MessageId>,
     pub window_closes_at: Option<DateTime<Utc>>,
-    pub obligation: Option<Obligation>,
+    pub obligation: Option<StoredObligation>,
     pub at_risk_at: Option<DateTime<Utc>>,
     pub alarm_at: Option<DateTime<Utc>>,
     pub snoozed_until: Option<DateTime<Utc>>,
     pub suggest_at: Option<DateTime<Utc>>,
-    pub suggestion: Option<ChatSuggestion>,
+    pub suggestion: Option<StoredSuggestion>,
     pub updated_at: DateTime<Utc>,
 }
 

@@ -6,12 +6,10 @@ use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types;
 use uuid::Uuid;
 
-use super::chats::{StoredContext, VendorState};
+use super::chats::{StoredContext, StoredObligation, StoredSuggestion, VendorState};
 use super::messages::StoredAttachments;
 use super::sellers::{StoredCapabilities, StoredWarnings, VendorCursor};
 use super::suggestions::StoredUsage;
-use crate::domain::deadlines::Obligation;
-use crate::domain::suggestions::ChatSuggestion;
 use crate::ids::{
     BusinessHoursId, ChatId, MessageId, ObligationId, SellerId, SessionId, SlaRuleId, SuggestionId,
     TenantId, UserId,
@@ -77,11 +75,11 @@ macro_rules! jsonb_columns {
 }
 
 jsonb_columns!(
-    ChatSuggestion,
-    Obligation,
     StoredAttachments,
     StoredCapabilities,
     StoredContext,
+    StoredObligation,
+    StoredSuggestion,
     StoredUsage,
     StoredWarnings,
     VendorCursor,

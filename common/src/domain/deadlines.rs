@@ -69,11 +69,6 @@ pub struct Owed {
 
 /// The obligation in force: its rule, and when it falls due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(
-    feature = "db",
-    derive(diesel::AsExpression, diesel::FromSqlRow),
-    diesel(sql_type = diesel::sql_types::Jsonb)
-)]
 pub struct Obligation {
     /// Its row.
     #[serde(default)]

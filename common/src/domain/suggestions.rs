@@ -39,11 +39,6 @@ words! {
 
 /// The newest draft, beside the chat that the queue lists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(
-    feature = "db",
-    derive(diesel::AsExpression, diesel::FromSqlRow),
-    diesel(sql_type = diesel::sql_types::Jsonb)
-)]
 pub struct ChatSuggestion {
     #[serde(default)]
     pub id: Option<SuggestionId>,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 
-use crate::db::chats::{self, Chat, Standing};
+use crate::db::chats::{self, Chat, Standing, StoredObligation, StoredSuggestion};
 use crate::db::messages::{self, ChatFacts};
 use crate::db::obligations::{self, EndCause};
 use crate::db::suggestions;
@@ -57,12 +57,12 @@ pub async fn refresh_chat(
         last_buyer_at: facts.last_buyer_at,
         last_buyer_message_id: facts.last_buyer_message_id,
         window_closes_at: clocks.window_closes_at,
-        obligation,
+        obligation: obligation.map(StoredObligation),
         at_risk_at: clocks.nearer.map(|nearer| nearer.at_risk_at),
         alarm_at: clocks.alarm_at,
         snoozed_until: clocks.snoozed_until,
         suggest_at,
-        suggestion,
+        suggestion: suggestion.map(StoredSuggestion),
         updated_at: now,
     };
     chats::store_standing(conn, tenant, chat.id, &standing).await
@@ -84,8 +84,9 @@ async fn renew_obligation(
     now: DateTime<Utc>,
 ) -> QueryResult<Option<Obligation>> {
     let tenant = chat.tenant_id;
-    let before = chat.obligation.as_ref();
-    let over = before.filter(|before| Some(before.started_at) != owed_since);
+    let over = chat
+        .obligation()
+        .filter(|before| Some(before.started_at) != owed_since);
     if let Some(id) = over.and_then(|over| over.id) {
         let cause = match status {
             ChatStatus::Closed => EndCause::Closed,
@@ -112,26 +113,25 @@ async fn renew_suggestion(
     buyer_wrote: bool,
     now: DateTime<Utc>,
 ) -> QueryResult<(Option<DateTime<Utc>>, Option<ChatSuggestion>)> {
+    let before = chat.suggestion();
     if is_owed && !buyer_wrote {
-        return Ok((chat.suggest_at, chat.suggestion.clone()));
+        return Ok((chat.suggest_at, before.cloned()));
     }
-    let is_shown = chat.suggestion.as_ref().is_some_and(|it| it.id.is_some());
+    let is_shown = before.is_some_and(|it| it.id.is_some());
     if is_shown {
         suggestions::retire(conn, chat.tenant_id, chat.id, now).await?;
     }
     if !is_owed {
         return Ok((None, None));
     }
-    let wanted_since = chat
-        .suggestion
-        .as_ref()
+    let wanted_since = before
         .filter(|before| before.state == SuggestionState::Wanted)
         .and_then(|before| before.wanted_since)
         .unwrap_or(now);
     let suggestion = ChatSuggestion {
         id: None,
         state: SuggestionState::Wanted,
-        intent: chat.suggestion.as_ref().and_then(|it| it.intent.clone()),
+        intent: before.and_then(|it| it.intent.clone()),
         wanted_since: Some(wanted_since),
     };
     Ok((Some(due_at(now, wanted_since)), Some(suggestion)))

@@ -143,7 +143,7 @@ impl ChatView {
                 at,
                 direction,
             });
-        let rule = chat.obligation.as_ref().and_then(|it| it.rule_id);
+        let rule = chat.obligation().and_then(|it| it.rule_id);
         let deadline = chat
             .nearer()
             .map(|nearer| DeadlineView::new(&nearer, rule, now));
@@ -173,7 +173,7 @@ impl ChatView {
             snoozed_until: chat.snoozed_until,
             last_message,
             deadline,
-            suggestion: ChatSuggestionView::new(chat.suggestion.as_ref()),
+            suggestion: ChatSuggestionView::new(chat.suggestion()),
             created_at: chat.created_at,
             updated_at: chat.updated_at,
             version: chat.version,
