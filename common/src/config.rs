@@ -25,6 +25,7 @@ pub struct Config {
     pub keyring: Keyring,
     pub access: AccessConfig,
     pub vendors: VendorConfig,
+    pub llm: LlmConfig,
     pub delivery: DeliveryConfig,
     /// The longest time between two polls of a quiet shop.
     pub poll_interval: Duration,
@@ -64,6 +65,27 @@ pub struct VendorConfig {
     pub ozon_base_url: String,
     pub wildberries_base_url: String,
     pub yandex_market_base_url: String,
+}
+
+/// Where language models are.
+#[derive(Clone, Debug)]
+pub struct LlmConfig {
+    pub deepseek: LlmServer,
+    pub openai: LlmServer,
+    /// Any other server that speaks OpenAI's chat completions.
+    pub compatible: LlmServer,
+    /// OpenAI's model where none is chosen.
+    pub openai_model: String,
+}
+
+/// A server of language models.
+#[derive(Clone, Debug)]
+pub struct LlmServer {
+    /// None: there is none.
+    pub base_url: Option<String>,
+    pub key: Option<SecretString>,
+    /// Whether it answers nobody without a key.
+    pub needs_key: bool,
 }
 
 /// The waits of sending (DESIGN §5); other values than the defaults only in development.
@@ -128,6 +150,7 @@ impl Config {
             keyring: keyring(env)?,
             access: access(env, app_env)?,
             vendors: vendors(env)?,
+            llm: llm(env)?,
             delivery: delivery(env, app_env)?,
             poll_interval: Duration::from_secs(env.at_least("POLL_INTERVAL_SECONDS", 1, 60)?),
             worker_concurrency: usize::try_from(env.at_least("WORKER_CONCURRENCY", 1, 16)?)
@@ -228,6 +251,34 @@ fn vendors(env: &Env) -> Result<VendorConfig, BadVariable> {
             "YANDEX_MARKET_BASE_URL",
             "https://api.partner.market.yandex.ru",
         )?,
+    })
+}
+
+/// The models' servers; nothing else of the environment matters to them.
+pub fn llm(env: &Env) -> Result<LlmConfig, BadVariable> {
+    let base = |url: String| {
+        let url = url.trim_end_matches('/');
+        url.trim_end_matches("/chat/completions").to_owned()
+    };
+    let server = |url: Option<String>, key: &str, needs_key| LlmServer {
+        base_url: url.map(base),
+        key: env.get(key).map(Into::into),
+        needs_key,
+    };
+    let or = |url: Option<String>, default: &str| Some(url.unwrap_or_else(|| default.to_owned()));
+    Ok(LlmConfig {
+        deepseek: server(
+            or(env.url("DEEPSEEK_API_URL")?, "https://api.deepseek.com"),
+            "DEEPSEEK_API_KEY",
+            true,
+        ),
+        openai: server(
+            or(env.url("OPENAI_BASE_URL")?, "https://api.openai.com/v1"),
+            "OPENAI_API_KEY",
+            true,
+        ),
+        compatible: server(env.url("LLM_SERVICE_URL")?, "LLM_SERVICE_API_KEY", false),
+        openai_model: env.get("OPENAI_MODEL").unwrap_or("gpt-5.2").to_owned(),
     })
 }
 

@@ -11,6 +11,7 @@ pub mod leases;
 pub mod messages;
 pub mod obligations;
 pub mod read_receipts;
+pub mod runtime_settings;
 pub mod sellers;
 pub mod send_attempts;
 pub mod sessions;

@@ -25,6 +25,13 @@ pub enum Event {
     MessageCreated,
     /// A message changed its state or was bound to the marketplace's: the data is the whole message.
     MessageUpdated,
+    /// A draft may be sent: the data is the whole suggestion.
+    SuggestionReady,
+    /// A deadline is near: the data is the whole chat. Once for each time that an answer is owed,
+    /// again only if a process died while telling.
+    DeadlineWarning,
+    /// A deadline is over: the data is the whole chat. As often as a warning.
+    DeadlineBreached,
     /// A shop is new or changed: the data is the whole seller.
     SellerUpdated,
     /// Some events may be missing: read everything again and go on from this event's id. Never published.
@@ -38,6 +45,9 @@ impl Event {
             Self::ChatUpdated => "chat.updated",
             Self::MessageCreated => "message.created",
             Self::MessageUpdated => "message.updated",
+            Self::SuggestionReady => "suggestion.ready",
+            Self::DeadlineWarning => "deadline.warning",
+            Self::DeadlineBreached => "deadline.breached",
             Self::SellerUpdated => "seller.updated",
             Self::Reset => "reset",
         }

@@ -9,6 +9,8 @@ pub mod push_address;
 pub mod refresh_chat;
 pub mod report_read;
 pub mod store_messages;
+pub mod suggest_reply;
 pub mod sync_seller;
+pub mod watch_chat;
 
 pub use self::context::{Context, FlowError, SyncRules};

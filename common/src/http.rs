@@ -67,6 +67,14 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+impl Answer {
+    /// How long the server wants to be left alone, if it says so in seconds.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let value = self.headers.get("retry-after")?.to_str().ok()?;
+        value.trim().parse().ok().map(Duration::from_secs)
+    }
+}
+
 /// No complete answer arrived.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{reason}")]
@@ -90,6 +98,11 @@ pub enum GatedResult {
 impl VendorClient {
     /// A client for one origin, with an optional path in front of each request's.
     pub fn new(base_url: &str) -> anyhow::Result<Self> {
+        Self::with_timeout(base_url, READ_TIMEOUT)
+    }
+
+    /// The same for a server that takes its time to answer what it is asked.
+    pub fn with_timeout(base_url: &str, timeout: Duration) -> anyhow::Result<Self> {
         install_crypto();
         let base = Url::parse(base_url).context("not a URL")?;
         ensure!(
@@ -103,7 +116,7 @@ impl VendorClient {
         Ok(Self {
             base,
             reads: vendor_builder()
-                .timeout(READ_TIMEOUT)
+                .timeout(timeout)
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .build()?,
             sends: vendor_builder().pool_max_idle_per_host(0).build()?,

@@ -24,6 +24,7 @@ pub mod feed;
 pub mod jobs;
 #[cfg(feature = "redis")]
 pub mod limits;
+pub mod llm;
 pub mod marketplaces;
 
 #[cfg(all(feature = "db", feature = "redis"))]

@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("storage", &["db"], &["values", "tools", "domain"]),
     (
         "outside",
-        &["feed", "jobs", "limits", "marketplaces"],
+        &["feed", "jobs", "limits", "llm", "marketplaces"],
         &["values", "tools", "domain"],
     ),
     (

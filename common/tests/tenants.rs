@@ -10,6 +10,7 @@ const EXEMPT: &[&str] = &[
     "columns.rs",
     "migrations.rs",
     "pool.rs",
+    "runtime_settings.rs",
     "schema.rs",
     "tenants.rs",
 ];

@@ -56,7 +56,11 @@ async fn sweep_one(
     sweep: &Sweep,
     marketplace: Marketplace,
 ) -> Result<(), common::flows::FlowError> {
-    let free = worker.circuits.allow(marketplace, usize::MAX);
+    let free = if sweep.asks_marketplace {
+        worker.circuits.allow(marketplace, usize::MAX)
+    } else {
+        usize::MAX
+    };
     let mut slots = worker.slots.take(sweep.kind, marketplace, free);
     if slots.is_empty() {
         return Ok(());

@@ -3,7 +3,9 @@
 mod deliver_chat;
 mod mark_read;
 mod probe_seller;
+mod suggest_replies;
 mod sync_seller;
+mod watch_chats;
 
 use std::time::Duration;
 
@@ -37,6 +39,8 @@ pub(crate) struct Sweep {
     pub(crate) kind: Kind,
     /// How often, in ticks of the sweeper.
     pub(crate) every_ticks: u32,
+    /// Whether the job asks the marketplace: one that is silent is spared.
+    pub(crate) asks_marketplace: bool,
     pub(crate) claim: Claim,
 }
 
@@ -45,22 +49,38 @@ pub(crate) const SWEEPS: &[Sweep] = &[
     Sweep {
         kind: Kind::DeliverChat,
         every_ticks: 1,
+        asks_marketplace: true,
         claim: deliver_chat::claim,
     },
     Sweep {
         kind: Kind::SyncSeller,
         every_ticks: 1,
+        asks_marketplace: true,
         claim: sync_seller::claim,
     },
     Sweep {
         kind: Kind::MarkRead,
         every_ticks: 8,
+        asks_marketplace: true,
         claim: mark_read::claim,
     },
     Sweep {
         kind: Kind::ProbeSeller,
         every_ticks: 8,
+        asks_marketplace: true,
         claim: probe_seller::claim,
+    },
+    Sweep {
+        kind: Kind::WatchChats,
+        every_ticks: 2,
+        asks_marketplace: false,
+        claim: watch_chats::claim,
+    },
+    Sweep {
+        kind: Kind::SuggestReplies,
+        every_ticks: 1,
+        asks_marketplace: false,
+        claim: suggest_replies::claim,
     },
 ];
 

@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     DeliverChat,
     MarkRead,
     ProbeSeller,
+    WatchChats,
+    SuggestReplies,
 }
 
 /// The slots of every kind and marketplace. Cheap to clone.
@@ -28,6 +30,8 @@ impl Slots {
             (Kind::DeliverChat, concurrency),
             (Kind::MarkRead, concurrency.div_ceil(4)),
             (Kind::ProbeSeller, concurrency.div_ceil(4)),
+            (Kind::WatchChats, concurrency.div_ceil(2)),
+            (Kind::SuggestReplies, concurrency),
         ];
         let slots = kinds.into_iter().flat_map(|(kind, slots)| {
             Marketplace::ALL

@@ -1,7 +1,9 @@
 //! Table `chats`: conversations, their place in the queue, and their leases.
 
+mod alarms;
 mod delivery;
 mod desk;
+mod drafts;
 
 use chrono::{DateTime, Utc};
 use diesel::deserialize::FromSqlRow;
@@ -20,6 +22,7 @@ use crate::domain::deadlines::{ChatStatus, Nearer, Obligation, Owed, nearer};
 use crate::domain::suggestions::ChatSuggestion;
 use crate::ids::{ChatId, MessageId, SellerId, TenantId, UserId, new_public_id};
 
+pub use self::alarms::{claim_alarms_across_tenants, lock_with_alarm, move_alarm};
 pub use self::delivery::{
     claim_delivery_if_due, claim_due_deliveries_across_tenants, give_back, lock_claimed, release,
     schedule_delivery,
@@ -27,6 +30,7 @@ pub use self::delivery::{
 pub use self::desk::{
     Assignee, ChatCursor, ChatFilter, ChatSort, ViewCounts, assign, counts, list,
 };
+pub use self::drafts::{claim_drafts_across_tenants, lock_with_draft, want_draft};
 
 /// A row.
 #[derive(Clone, Debug, Queryable, Selectable, QueryableByName)]

@@ -21,8 +21,8 @@ use crate::ids::{ChatId, MessageId, SuggestionId, TenantId, UserId};
 use crate::words::words;
 
 pub use self::desk::{
-    MessagePlace, ThreadPart, find_by_client_id, find_in_chat, has_unseen, insert, mark_read,
-    requeue, thread,
+    MessagePlace, ThreadPart, ends_with_failure, find_by_client_id, find_in_chat, has_unseen,
+    insert, mark_read, requeue, thread,
 };
 pub use self::echoes::{
     UnboundMessage, awaiting_echo, bind_echo, has_earlier_without_echo, has_unexplained,

@@ -49,6 +49,9 @@ pub struct ChatSuggestion {
     /// Since when a draft has been wanted.
     #[serde(default)]
     pub wanted_since: Option<DateTime<Utc>>,
+    /// How often the provider failed at it.
+    #[serde(default)]
+    pub failures: u32,
 }
 
 /// A buyer who writes on is waited for: one draft answers all of it.

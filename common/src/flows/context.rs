@@ -12,6 +12,7 @@ use crate::domain::delivery::Waits;
 use crate::feed::Feed;
 use crate::jobs::{JobQueue, Redis};
 use crate::limits::{Limits, Permit, Urgency};
+use crate::llm::Providers;
 use crate::marketplaces::{Marketplace, Marketplaces, Operation, ShopAccess, VendorError};
 use crate::secrets::{Keyring, OpenError};
 
@@ -23,6 +24,7 @@ const PERMIT_WAIT: Duration = Duration::from_secs(5);
 pub struct Context {
     pub pool: Pool,
     pub marketplaces: Marketplaces,
+    pub providers: Providers,
     pub limits: Limits,
     pub feed: Feed,
     pub redis: Redis,
@@ -72,6 +74,7 @@ impl Context {
         Ok(Self {
             pool: db::connect(&config.database_url, pool_size)?,
             marketplaces: Marketplaces::with_clock(&config.vendors, &clock)?,
+            providers: Providers::new(&config.llm)?,
             limits: Limits::new(&redis),
             feed: Feed::new(&redis),
             jobs: JobQueue::new(&redis),

@@ -6,9 +6,10 @@ use super::Context;
 use crate::db::chats::Chat;
 use crate::db::messages::{Author, Message};
 use crate::db::sellers::Seller;
+use crate::db::suggestions::Suggestion;
 use crate::db::users;
 use crate::feed::Event;
-use crate::views::{ChatView, MessageView, SellerView};
+use crate::views::{ChatView, MessageView, SellerView, SuggestionView};
 
 impl Context {
     /// A chat is new or changed.
@@ -16,6 +17,18 @@ impl Context {
         let view = ChatView::new(chat, self.clock.now());
         self.publish(chat.tenant_id, Event::ChatUpdated, &view)
             .await;
+    }
+
+    /// A draft is ready.
+    pub async fn publish_suggestion(&self, event: Event, suggestion: &Suggestion) {
+        let view = SuggestionView::from(suggestion);
+        self.publish(suggestion.tenant_id, event, &view).await;
+    }
+
+    /// A deadline is near, or over.
+    pub async fn publish_deadline(&self, event: Event, chat: &Chat) {
+        let view = ChatView::new(chat, self.clock.now());
+        self.publish(chat.tenant_id, event, &view).await;
     }
 
     /// A message is new.

@@ -133,6 +133,7 @@ async fn renew_suggestion(
         state: SuggestionState::Wanted,
         intent: before.and_then(|it| it.intent.clone()),
         wanted_since: Some(wanted_since),
+        failures: 0,
     };
     Ok((Some(due_at(now, wanted_since)), Some(suggestion)))
 }

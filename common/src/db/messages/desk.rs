@@ -8,7 +8,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 
 use super::super::condition::Condition;
-use super::{Message, NewMessage};
+use super::{Direction, Message, NewMessage};
 use crate::db::schema::messages;
 use crate::domain::delivery::MessageState;
 use crate::ids::{ChatId, MessageId, TenantId, UserId};
@@ -183,4 +183,22 @@ pub async fn requeue(
         .get_result(conn)
         .await
         .optional()
+}
+
+/// Whether the newest message of ours in the chat failed.
+pub async fn ends_with_failure(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    chat: ChatId,
+) -> QueryResult<bool> {
+    let newest = messages::table
+        .filter(messages::tenant_id.eq(tenant))
+        .filter(messages::chat_id.eq(chat))
+        .filter(messages::direction.eq(Direction::Outgoing))
+        .order((messages::at.desc(), messages::id.desc()))
+        .select(messages::state)
+        .first::<MessageState>(conn)
+        .await
+        .optional()?;
+    Ok(newest == Some(MessageState::Failed))
 }

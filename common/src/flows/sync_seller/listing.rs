@@ -63,21 +63,24 @@ impl Poll<'_> {
         Ok(())
     }
 
-    /// Whether the whole list is to be read: more often while a deadline is near.
+    /// Whether the whole list is to be read: more often while a deadline is near, and once when one
+    /// is over.
     async fn is_sweep_due(&self, now: DateTime<Utc>) -> Result<bool, FlowError> {
         let Some(swept_at) = self.cursor.swept_at else {
             return Ok(true);
         };
-        if now - swept_at < SWEEP_NEAR_DEADLINES_EVERY {
-            return Ok(false);
-        }
         if now - swept_at >= SWEEP_EVERY {
             return Ok(true);
         }
+        // What fell due since the last sweep may have been answered in the cabinet.
+        let until = if now - swept_at < SWEEP_NEAR_DEADLINES_EVERY {
+            now
+        } else {
+            now + NEAR_DEADLINE
+        };
         let mut conn = self.ctx.pool.get().await?;
         let (tenant, seller) = (self.seller.tenant_id, self.seller.id);
-        let soon = now + NEAR_DEADLINE;
-        Ok(chats::has_deadline_between(&mut conn, tenant, seller, now, soon).await?)
+        Ok(chats::has_deadline_between(&mut conn, tenant, seller, swept_at, until).await?)
     }
 
     /// The chats of a page that have something that is not stored yet.

@@ -1,0 +1,161 @@
+//! Looks at a chat whose alarm rings: warns, finds a breach, ends a rest; each once.
+//!
+//! The caller claimed the alarm by moving it ahead. It is set to its next time only after everybody
+//! was told: whoever takes over from a process that died in between tells again.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel_async::{AsyncConnection, AsyncPgConnection};
+
+use super::refresh_chat::refresh_chat;
+use super::{Context, FlowError};
+use crate::db::chats::{self, Chat};
+use crate::db::messages;
+use crate::db::obligations::{self, BreachCause};
+use crate::db::sellers::{self, Seller};
+use crate::domain::deadlines::{Nearer, Obligation};
+use crate::feed::Event;
+use crate::jobs::{Job, SyncSeller};
+use crate::marketplaces::{Reading, profile};
+
+/// How long a claimed alarm is ahead: afterwards another worker takes over.
+pub const ALARM_CLAIM: TimeDelta = TimeDelta::seconds(30);
+/// Before a breach is declared the shop's chats are read once more, for at most so long: an answer
+/// given in the marketplace's own cabinet may not have shown yet.
+const LAST_LOOK: TimeDelta = TimeDelta::minutes(2);
+const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(2);
+/// What was noted no longer ago than this may not have been told.
+const PERHAPS_UNTOLD: TimeDelta = TimeDelta::minutes(5);
+
+/// What an alarm led to.
+enum Rung {
+    /// The shop is to be read before a breach is declared.
+    LookFirst(Seller),
+    Done {
+        chat: Chat,
+        /// When the chat's alarm rings next.
+        next: Option<DateTime<Utc>>,
+        told: Option<Event>,
+    },
+}
+
+/// Does what a claimed alarm calls for.
+pub async fn watch_chat(ctx: &Context, claimed: &Chat) -> Result<(), FlowError> {
+    let now = ctx.clock.now();
+    let mut conn = ctx.pool.get().await?;
+    let rung = conn
+        .transaction(async |conn| ring(conn, claimed, now).await)
+        .await?;
+    drop(conn);
+    let (tenant, id) = (claimed.tenant_id, claimed.id);
+    let next = match rung {
+        None => return Ok(()),
+        Some(Rung::LookFirst(seller)) => {
+            look(ctx, &seller, now).await?;
+            Some(now + LOOK_AGAIN)
+        }
+        Some(Rung::Done { chat, next, told }) => {
+            if let Some(event) = told {
+                ctx.publish_deadline(event, &chat).await;
+            }
+            ctx.publish_chat(&chat).await;
+            next
+        }
+    };
+    let mut conn = ctx.pool.get().await?;
+    chats::move_alarm(&mut conn, tenant, id, claimed.alarm_at, next).await?;
+    Ok(())
+}
+
+async fn ring(
+    conn: &mut AsyncPgConnection,
+    claimed: &Chat,
+    now: DateTime<Utc>,
+) -> Result<Option<Rung>, FlowError> {
+    let Some(mut chat) = chats::lock_with_alarm(conn, claimed).await? else {
+        return Ok(None);
+    };
+    let running = chat.obligation().cloned().zip(chat.nearer());
+    let mut told = None;
+    if let Some((obligation, nearer)) = running
+        && let Some(id) = obligation.id
+    {
+        if now >= nearer.at && obligation.breached_at.is_none() {
+            let seller = sellers::find(conn, chat.tenant_id, chat.seller_id).await?;
+            let Some(seller) = seller else {
+                return Ok(None);
+            };
+            if wants_last_look(&seller, &nearer, now) {
+                return Ok(Some(Rung::LookFirst(seller)));
+            }
+            let cause = cause(conn, &chat, &seller).await?;
+            obligations::breach(conn, chat.tenant_id, id, cause, now).await?;
+            told = Some(Event::DeadlineBreached);
+        } else if now >= nearer.at_risk_at && obligation.warned_at.is_none() {
+            obligations::warn(conn, chat.tenant_id, id, now).await?;
+            told = Some(Event::DeadlineWarning);
+        } else {
+            told = perhaps_untold(&obligation, now);
+        }
+    }
+    if chat.snoozed_until.is_some_and(|until| until <= now) {
+        chat.snoozed_until = None;
+    }
+    let chat = refresh_chat(conn, &chat, false, now).await?;
+    let next = chat.alarm_at;
+    chats::move_alarm(conn, chat.tenant_id, chat.id, next, claimed.alarm_at).await?;
+    Ok(Some(Rung::Done { chat, next, told }))
+}
+
+/// What a process that died may have noted and not told.
+fn perhaps_untold(obligation: &Obligation, now: DateTime<Utc>) -> Option<Event> {
+    let is_fresh = |noted: Option<DateTime<Utc>>| noted.is_some_and(|at| now - at < PERHAPS_UNTOLD);
+    if is_fresh(obligation.breached_at) {
+        Some(Event::DeadlineBreached)
+    } else if is_fresh(obligation.warned_at) {
+        Some(Event::DeadlineWarning)
+    } else {
+        None
+    }
+}
+
+/// Whether the shop's chats were not read since the deadline, and may be read now.
+fn wants_last_look(seller: &Seller, nearer: &Nearer, now: DateTime<Utc>) -> bool {
+    let is_listed = profile(seller.marketplace).reading == Reading::PerChat;
+    let is_read = seller
+        .vendor_cursor
+        .swept_at
+        .is_some_and(|swept| swept >= nearer.at);
+    let is_well = seller.is_active && seller.sync_error.is_none();
+    is_listed && is_well && !is_read && now - nearer.at < LAST_LOOK
+}
+
+async fn look(ctx: &Context, seller: &Seller, now: DateTime<Utc>) -> Result<(), FlowError> {
+    let mut conn = ctx.pool.get().await?;
+    let (tenant, id) = (seller.tenant_id, seller.id);
+    if sellers::wake(&mut conn, tenant, id, now).await? {
+        let job = SyncSeller { tenant, seller: id };
+        let queue = SyncSeller::queue(seller.marketplace);
+        ctx.jobs.hurry(&queue, &job).await;
+    }
+    Ok(())
+}
+
+/// Why nobody answered in time.
+async fn cause(
+    conn: &mut AsyncPgConnection,
+    chat: &Chat,
+    seller: &Seller,
+) -> Result<BreachCause, FlowError> {
+    let may_send = seller.capabilities().is_none_or(|may| may.send);
+    Ok(
+        if messages::ends_with_failure(conn, chat.tenant_id, chat.id).await? {
+            BreachCause::SendFailed
+        } else if !seller.is_active || seller.sync_error.is_some() {
+            BreachCause::ShopError
+        } else if !may_send {
+            BreachCause::ReadOnly
+        } else {
+            BreachCause::NoAnswer
+        },
+    )
+}
