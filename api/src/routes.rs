@@ -60,7 +60,7 @@ fn described() -> (Router<AppState>, OpenApi) {
 
 fn paths() -> OpenApiRouter<AppState> {
     use self::access::{auth, users};
-    use self::desk::{chats, live, messages, pushes, sellers};
+    use self::desk::{chats, live, messages, pushes, sellers, suggestions};
     use self::system::{docs, health, metrics};
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(auth::register))
@@ -82,6 +82,9 @@ fn paths() -> OpenApiRouter<AppState> {
         .routes(routes!(chats::close_chat))
         .routes(routes!(chats::reopen_chat))
         .routes(routes!(chats::assign_chat))
+        .routes(routes!(suggestions::list_suggestions))
+        .routes(routes!(suggestions::analyze_chat))
+        .routes(routes!(suggestions::reject_suggestion))
         .routes(routes!(messages::list_messages))
         .routes(routes!(messages::create_message))
         .routes(routes!(messages::get_message))

@@ -103,6 +103,7 @@ codes! {
     NOT_FOUND = NotFound "not_found", "there is nothing at this address";
     SELLER_NOT_FOUND = NotFound "seller_not_found", "there is no such seller";
     CHAT_NOT_FOUND = NotFound "chat_not_found", "there is no such chat";
+    SUGGESTION_NOT_FOUND = NotFound "suggestion_not_found", "there is no such draft";
     MESSAGE_NOT_FOUND = NotFound "message_not_found", "there is no such message";
 
     METHOD_NOT_ALLOWED = MethodNotAllowed "method_not_allowed",
@@ -120,6 +121,9 @@ codes! {
     WINDOW_CLOSED = Conflict "window_closed", "the marketplace takes no more answers in this chat";
     MESSAGE_CONFLICT = Conflict "message_conflict",
         "a message with this client_message_id and another text exists";
+    STALE_SUGGESTION = Conflict "stale_suggestion",
+        "the chat moved on since the draft was made, or somebody decided about it";
+    NOTHING_TO_ANSWER = Conflict "nothing_to_answer", "no answer is owed in this chat";
     NOT_FAILED = Conflict "not_failed", "only a failed message can be sent again";
 
     BODY_TOO_LARGE = TooLarge "body_too_large", "the body is larger than 1 MiB";
@@ -128,6 +132,8 @@ codes! {
 
     VALIDATION_FAILED = Unprocessable "validation_failed", "some fields break a rule";
     TEXT_TOO_LONG = Unprocessable "text_too_long", "the text is longer than the marketplace takes";
+    TEXT_FORBIDDEN = Unprocessable "text_forbidden",
+        "the marketplace punishes what the text says: change it, or acknowledge the rules";
     SELLER_KEY_REJECTED = Unprocessable "seller_key_rejected", "the marketplace refuses the key";
 
     TOO_MANY_REQUESTS = TooManyRequests "too_many_requests", "too many requests: wait a little";

@@ -57,6 +57,25 @@ pub struct FieldProblem {
     /// The limit that was exceeded, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    /// The rule of texts that it breaks; it may be acknowledged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<&'static str>,
+    /// The characters of a text that are meant, from and up to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub span: Option<[usize; 2]>,
+}
+
+impl FieldProblem {
+    /// A field and what is wrong with it.
+    pub fn new(field: &str, message: impl Into<String>) -> Self {
+        Self {
+            field: field.to_owned(),
+            message: message.into(),
+            limit: None,
+            rule: None,
+            span: None,
+        }
+    }
 }
 
 /// Gathers the fields of a request that break a rule.
@@ -73,11 +92,7 @@ impl Problems {
 
     /// Notes that `field` breaks a rule.
     pub fn add(&mut self, field: &str, message: impl Into<String>) {
-        self.0.push(FieldProblem {
-            field: field.to_owned(),
-            message: message.into(),
-            limit: None,
-        });
+        self.0.push(FieldProblem::new(field, message));
     }
 
     /// Fails if anything was noted.

@@ -134,3 +134,39 @@ pub fn queued_message() -> Value {
         "created_at": "2026-11-21T09:31:00Z",
     })
 }
+
+pub fn posted_message() -> Value {
+    let mut message = queued_message();
+    message["warnings"] = json!([]);
+    message
+}
+
+pub fn chat_wanting_draft() -> Value {
+    let mut chat = chat();
+    chat["suggestion"] = json!({ "id": null, "state": "wanted" });
+    chat
+}
+
+pub fn suggestion() -> Value {
+    json!({
+        "id": 5, "chat_id": 7, "for_message_id": 42,
+        "text": "Здравствуйте! Проверим, где заказ, и напишем вам здесь.", "state": "ready",
+        "intent": "delivery", "sentiment": "neutral", "urgency": "normal", "needs_human": false,
+        "reason": null, "checks": [], "sources": ["order"], "provider": "deepseek",
+        "model": "deepseek-chat", "prompt_version": "draft-1",
+        "usage": { "prompt_tokens": 412, "completion_tokens": 63 }, "latency_ms": 850,
+        "outcome": null, "created_at": "2026-11-21T09:20:07Z",
+    })
+}
+
+pub fn suggestion_page() -> Value {
+    json!({ "suggestions": [suggestion()], "next_cursor": null })
+}
+
+pub fn rejected_suggestion() -> Value {
+    let mut suggestion = suggestion();
+    suggestion["outcome"] = json!({
+        "kind": "rejected", "by": 3, "at": "2026-11-21T09:21:00Z", "reason": "off topic",
+    });
+    suggestion
+}

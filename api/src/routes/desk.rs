@@ -5,3 +5,4 @@ pub mod live;
 pub mod messages;
 pub mod pushes;
 pub mod sellers;
+pub mod suggestions;

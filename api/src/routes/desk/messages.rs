@@ -1,5 +1,6 @@
 //! The messages of a chat: read, written, sent once more.
 
+mod drafts;
 mod names;
 mod post;
 mod retry;

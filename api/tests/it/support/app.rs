@@ -16,6 +16,7 @@ use common::flows::{Context, SyncRules};
 use common::ids::{ChatId, TenantId, new_public_id};
 use common::jobs::{JobQueue, Redis};
 use common::limits::Limits;
+use common::llm::Providers;
 use common::marketplaces::Marketplaces;
 use sandbox::{Options, Sandbox};
 use secrecy::ExposeSecret;
@@ -216,6 +217,7 @@ fn context(config: &Config) -> Context {
     Context {
         pool: db::connect(&config.database_url, 4).expect("a pool"),
         marketplaces: Marketplaces::new(&config.vendors).expect("connectors"),
+        providers: Providers::new(&config.llm).expect("providers"),
         limits: Limits::new(&redis),
         feed: Feed::new(&redis),
         jobs: JobQueue::new(&redis),

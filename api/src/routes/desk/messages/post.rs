@@ -10,16 +10,18 @@ use common::db::messages::{
     self, Author, Direction, Message, NewMessage, StoredAttachments, has_unseen,
 };
 use common::db::sellers;
+use common::domain::checks::Rule;
 use common::domain::delivery::{MessageState, SEND_WITHIN};
 use common::flows::refresh_chat::refresh_chat;
-use common::ids::{ChatId, MessageId, new_public_id};
+use common::ids::{ChatId, MessageId, SuggestionId, new_public_id};
 use common::jobs::{DeliverChat, Job};
 use common::marketplaces::profile;
-use common::views::MessageView;
+use common::views::{Check, MessageView};
 use diesel_async::{AsyncConnection, AsyncPgConnection};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::drafts::{check_text, use_draft};
 use super::known;
 use crate::access::Staff;
 use crate::http::{ApiError, ApiResult, FieldProblem, Json, Problems, Validate, codes};
@@ -35,6 +37,14 @@ pub struct NewAnswer {
     /// Not blank, and not longer than the marketplace takes (Ozon and Wildberries 1000, Yandex
     /// Market 4096 Unicode characters).
     text: String,
+    /// The draft that the text was made from: what became of it is recorded, and a draft that the
+    /// chat has left behind is 409 `stale_suggestion`.
+    #[schema(value_type = Option<i64>)]
+    suggestion_id: Option<SuggestionId>,
+    /// Rules of the text that the writer knows to be broken: what the marketplace punishes is 422
+    /// `text_forbidden` otherwise, with the rules in `details`.
+    #[serde(default)]
+    acknowledge: Vec<String>,
     /// Names the message, 1 to 64 characters: the same request sent twice stores it once.
     client_message_id: Option<String>,
     /// The newest message that the writer has seen: with a newer one of the buyer, or somebody
@@ -53,12 +63,25 @@ impl Validate for NewAnswer {
             let is_decent = (1..=64).contains(&id.chars().count());
             problems.require(is_decent, "client_message_id", "must be 1 to 64 characters");
         }
+        for rule in &self.acknowledge {
+            let is_known = rule.parse::<Rule>().is_ok();
+            problems.require(is_known, "acknowledge", "names a rule that does not exist");
+        }
     }
+}
+
+/// A message that was just stored, and what its text should perhaps not say.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PostedMessage {
+    #[serde(flatten)]
+    message: MessageView,
+    /// What should not be said like that; the message is sent all the same.
+    warnings: Vec<Check>,
 }
 
 /// What became of an answer.
 enum Posted {
-    New(Box<(Message, Chat)>),
+    New(Box<(Message, Chat)>, Vec<Check>),
     /// It was posted before.
     Known(Box<Message>),
 }
@@ -71,11 +94,11 @@ enum Posted {
     post, path = "/api/messages", tag = "messages", security(("bearer" = [])),
     request_body(content = NewAnswer, example = json!(examples::answer())),
     responses(
-        (status = 201, description = "queued", body = MessageView, example = json!(examples::queued_message())),
-        (status = 200, description = "posted before", body = MessageView, example = json!(examples::queued_message())),
+        (status = 201, description = "queued", body = PostedMessage, example = json!(examples::posted_message())),
+        (status = 200, description = "posted before", body = PostedMessage, example = json!(examples::posted_message())),
         (status = 404, description = "`chat_not_found`"),
-        (status = 409, description = "`window_closed`, `seller_read_only`, `seller_inactive`, `chat_moved_on`, `message_conflict`"),
-        (status = 422, description = "`text_too_long` with the limit in `details`; `validation_failed`"),
+        (status = 409, description = "`window_closed`, `seller_read_only`, `seller_inactive`, `stale_suggestion`, `chat_moved_on`, `message_conflict`"),
+        (status = 422, description = "`text_too_long` with the limit in `details`; `text_forbidden` with the rules and places in `details`; `validation_failed`"),
     )
 )]
 pub async fn create_message(
@@ -90,9 +113,18 @@ pub async fn create_message(
         .await?;
     let name = Some(staff.username.clone());
     match posted {
-        Posted::Known(message) => Ok(Json(MessageView::new(&message, name)).into_response()),
-        Posted::New(stored) => {
-            let view = MessageView::new(&stored.0, name.clone());
+        Posted::Known(message) => {
+            let view = PostedMessage {
+                message: MessageView::new(&message, name),
+                warnings: Vec::new(),
+            };
+            Ok(Json(view).into_response())
+        }
+        Posted::New(stored, warnings) => {
+            let view = PostedMessage {
+                message: MessageView::new(&stored.0, name.clone()),
+                warnings,
+            };
             let location = [(LOCATION, format!("/api/messages/{}", stored.0.id))];
             deliver(&state, stored, name, true);
             Ok((StatusCode::CREATED, location, Json(view)).into_response())
@@ -108,7 +140,7 @@ async fn post(
 ) -> ApiResult<Posted> {
     let tenant = staff.tenant;
     let chat = chats::lock(conn, tenant, body.chat_id).await?;
-    let chat = chat.ok_or(codes::CHAT_NOT_FOUND)?;
+    let mut chat = chat.ok_or(codes::CHAT_NOT_FOUND)?;
     let text = body.text.as_str();
     if let Some(id) = &body.client_message_id
         && let Some(message) = messages::find_by_client_id(conn, tenant, chat.id, id).await?
@@ -121,6 +153,10 @@ async fn post(
     check_length(&chat, text)?;
     check_sendable(conn, &chat, now).await?;
     check_seen(conn, staff, &chat, body).await?;
+    let warnings = check_text(&chat, text, &body.acknowledge)?;
+    if let Some(draft) = body.suggestion_id {
+        use_draft(conn, staff, &mut chat, draft, text, now).await?;
+    }
     let message = NewMessage {
         tenant_id: tenant,
         public_id: new_public_id(),
@@ -140,11 +176,11 @@ async fn post(
         at: now,
         sent_at: None,
         created_at: now,
-        suggestion_id: None,
+        suggestion_id: body.suggestion_id,
     };
     let message = messages::insert(conn, &message).await?;
     let chat = schedule(conn, &chat, now).await?;
-    Ok(Posted::New(Box::new((message, chat))))
+    Ok(Posted::New(Box::new((message, chat)), warnings))
 }
 
 /// Until when a message may be sent that is queued now.
@@ -196,9 +232,8 @@ fn check_length(chat: &Chat, text: &str) -> ApiResult<()> {
         return Ok(());
     }
     let problem = FieldProblem {
-        field: "text".to_owned(),
-        message: format!("must be at most {limit} characters"),
         limit: Some(limit),
+        ..FieldProblem::new("text", format!("must be at most {limit} characters"))
     };
     Err(ApiError::of_fields(codes::TEXT_TOO_LONG, &[problem]))
 }
