@@ -50,6 +50,10 @@ row_ids! {
     ChatId,
     /// One message of a chat.
     MessageId,
+    /// A rule within what time a buyer is answered.
+    SlaRuleId,
+    /// When the people of a tenant work.
+    BusinessHoursId,
 }
 
 /// A public id for a new row: time-ordered, so that its index stays compact.

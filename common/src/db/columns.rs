@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::chats::{StoredContext, VendorState};
 use super::messages::StoredAttachments;
 use super::sellers::{StoredCapabilities, StoredWarnings, VendorCursor};
-use crate::ids::{ChatId, MessageId, SellerId, SessionId, TenantId, UserId};
+use crate::ids::{
+    BusinessHoursId, ChatId, MessageId, SellerId, SessionId, SlaRuleId, TenantId, UserId,
+};
 
 impl ToSql<sql_types::Uuid, Pg> for TenantId {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
@@ -39,7 +41,15 @@ macro_rules! bigint_columns {
     )*};
 }
 
-bigint_columns!(UserId, SessionId, SellerId, ChatId, MessageId);
+bigint_columns!(
+    UserId,
+    SessionId,
+    SellerId,
+    ChatId,
+    MessageId,
+    SlaRuleId,
+    BusinessHoursId
+);
 
 /// Types kept in `jsonb` columns as their JSON.
 macro_rules! jsonb_columns {
