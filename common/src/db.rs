@@ -6,6 +6,7 @@ pub mod schema;
 
 pub mod access_changes;
 pub mod audit_log;
+pub mod business_hours;
 pub mod chats;
 pub mod leases;
 pub mod messages;
@@ -15,6 +16,7 @@ pub mod runtime_settings;
 pub mod sellers;
 pub mod send_attempts;
 pub mod sessions;
+pub mod sla_rules;
 pub mod suggestions;
 pub mod tenants;
 pub mod users;

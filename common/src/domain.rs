@@ -1,10 +1,12 @@
 //! What follows from values alone: no input, no output, no clock of its own.
 
 pub mod bot;
+pub mod business_hours;
 pub mod checks;
 pub mod deadlines;
 pub mod delivery;
 pub mod echoes;
-pub mod phrases;
+pub mod keywords;
 pub mod prompt;
+pub mod sla_rules;
 pub mod suggestions;

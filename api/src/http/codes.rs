@@ -103,6 +103,8 @@ codes! {
     NOT_FOUND = NotFound "not_found", "there is nothing at this address";
     SELLER_NOT_FOUND = NotFound "seller_not_found", "there is no such seller";
     CHAT_NOT_FOUND = NotFound "chat_not_found", "there is no such chat";
+    SLA_RULE_NOT_FOUND = NotFound "sla_rule_not_found", "there is no such rule";
+    BUSINESS_HOURS_NOT_FOUND = NotFound "business_hours_not_found", "there are no such hours";
     SUGGESTION_NOT_FOUND = NotFound "suggestion_not_found", "there is no such draft";
     MESSAGE_NOT_FOUND = NotFound "message_not_found", "there is no such message";
 
@@ -124,6 +126,9 @@ codes! {
     STALE_SUGGESTION = Conflict "stale_suggestion",
         "the chat moved on since the draft was made, or somebody decided about it";
     NOTHING_TO_ANSWER = Conflict "nothing_to_answer", "no answer is owed in this chat";
+    CHAT_AT_RISK = Conflict "chat_at_risk", "the deadline is too near for the chat to rest";
+    NAME_TAKEN = Conflict "name_taken", "the tenant has one with this name";
+    HOURS_IN_USE = Conflict "hours_in_use", "a rule counts by these hours";
     NOT_FAILED = Conflict "not_failed", "only a failed message can be sent again";
 
     BODY_TOO_LARGE = TooLarge "body_too_large", "the body is larger than 1 MiB";

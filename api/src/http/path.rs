@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use common::ids::{ChatId, MessageId, SellerId};
+use common::ids::{BusinessHoursId, ChatId, MessageId, SellerId, SlaRuleId, SuggestionId};
 
 use super::codes::{self, Code};
 use super::error::ApiError;
@@ -22,28 +22,25 @@ pub trait Identifier: Sized {
     fn of(number: i64) -> Self;
 }
 
-impl Identifier for SellerId {
-    const MISSING: &'static Code = codes::SELLER_NOT_FOUND;
+macro_rules! identifiers {
+    ($($name:ident = $missing:ident;)*) => {$(
+        impl Identifier for $name {
+            const MISSING: &'static Code = codes::$missing;
 
-    fn of(number: i64) -> Self {
-        Self(number)
-    }
+            fn of(number: i64) -> Self {
+                Self(number)
+            }
+        }
+    )*};
 }
 
-impl Identifier for ChatId {
-    const MISSING: &'static Code = codes::CHAT_NOT_FOUND;
-
-    fn of(number: i64) -> Self {
-        Self(number)
-    }
-}
-
-impl Identifier for MessageId {
-    const MISSING: &'static Code = codes::MESSAGE_NOT_FOUND;
-
-    fn of(number: i64) -> Self {
-        Self(number)
-    }
+identifiers! {
+    BusinessHoursId = BUSINESS_HOURS_NOT_FOUND;
+    ChatId = CHAT_NOT_FOUND;
+    MessageId = MESSAGE_NOT_FOUND;
+    SellerId = SELLER_NOT_FOUND;
+    SlaRuleId = SLA_RULE_NOT_FOUND;
+    SuggestionId = SUGGESTION_NOT_FOUND;
 }
 
 /// The only secret in the path.

@@ -6,6 +6,7 @@ use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types;
 use uuid::Uuid;
 
+use super::business_hours::StoredHours;
 use super::chats::{StoredContext, StoredObligation, StoredSuggestion, VendorState};
 use super::messages::StoredAttachments;
 use super::sellers::{StoredCapabilities, StoredWarnings, VendorCursor};
@@ -78,6 +79,7 @@ jsonb_columns!(
     StoredAttachments,
     StoredCapabilities,
     StoredContext,
+    StoredHours,
     StoredObligation,
     StoredSuggestion,
     StoredUsage,

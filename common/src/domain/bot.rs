@@ -1,6 +1,6 @@
 //! The rule bot: answers by whole words and stems, without any model.
 
-use super::phrases::{holds, words_of};
+use super::keywords::has_keyword;
 
 /// A rule: any of the phrases calls for the answer.
 #[derive(Clone, Copy, Debug)]
@@ -86,10 +86,9 @@ pub const DEFAULT_RULES: &[BotRule] = &[
 
 /// What the bot answers; none if no rule fits.
 pub fn answer(rules: &[BotRule], text: &str) -> Option<&'static str> {
-    let words = words_of(text);
     rules
         .iter()
-        .find(|rule| rule.phrases.iter().any(|phrase| holds(&words, phrase)))
+        .find(|rule| rule.phrases.iter().any(|phrase| has_keyword(text, phrase)))
         .map(|rule| rule.answer)
 }
 

@@ -87,6 +87,9 @@ pub struct Obligation {
     pub warned_at: Option<DateTime<Utc>>,
     #[serde(default)]
     pub breached_at: Option<DateTime<Utc>>,
+    /// People are yet to be told what was noted last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
 }
 
 impl Obligation {
@@ -102,6 +105,7 @@ impl Obligation {
             rule_name: None,
             warned_at: None,
             breached_at: None,
+            untold: false,
         }
     }
 }
