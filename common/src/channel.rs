@@ -51,6 +51,10 @@ pub struct Warning {
 /// What the marketplace tells about the conversation around the messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatContext {
+    /// What kind of chat it is, in the marketplace's words in lower case: Ozon `buyer_seller`,
+    /// `buyer_seller_select`; Yandex Market `order`, `return`, `direct`, `arbitrage`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_type: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buyer_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,6 +73,7 @@ impl ChatContext {
     /// Takes over what `newer` knows; what it does not know stays.
     pub fn merge(&mut self, newer: Self) {
         let fields = [
+            (&mut self.chat_type, newer.chat_type),
             (&mut self.buyer_name, newer.buyer_name),
             (&mut self.buyer_external_id, newer.buyer_external_id),
             (&mut self.order_id, newer.order_id),

@@ -3,6 +3,7 @@
 
 mod context;
 pub mod deliver_chat;
+pub mod obligations;
 pub mod probe_seller;
 pub mod publish;
 pub mod push_address;

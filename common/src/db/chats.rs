@@ -22,7 +22,9 @@ use crate::domain::deadlines::{ChatStatus, Nearer, Obligation, Owed, nearer};
 use crate::domain::suggestions::ChatSuggestion;
 use crate::ids::{ChatId, MessageId, SellerId, TenantId, UserId, new_public_id};
 
-pub use self::alarms::{claim_alarms_across_tenants, lock_with_alarm, move_alarm};
+pub use self::alarms::{
+    claim_alarms_across_tenants, end_alarm, lock_with_alarm, ring, ring_all, set_alarm,
+};
 pub use self::delivery::{
     claim_delivery_if_due, claim_due_deliveries_across_tenants, give_back, lock_claimed, release,
     schedule_delivery,

@@ -22,7 +22,7 @@ use crate::words::words;
 
 pub use self::desk::{
     MessagePlace, ThreadPart, ends_with_failure, find_by_client_id, find_in_chat, has_unseen,
-    insert, mark_read, requeue, thread,
+    insert, mark_read, requeue, thread, unanswered_texts,
 };
 pub use self::echoes::{
     UnboundMessage, awaiting_echo, bind_echo, has_earlier_without_echo, has_unexplained,

@@ -10,6 +10,7 @@ use crate::db::obligations::{self, EndCause};
 use crate::db::suggestions;
 use crate::domain::deadlines::{ChatStatus, Obligation, Owed, clocks};
 use crate::domain::suggestions::{ChatSuggestion, SuggestionState, due_at};
+use crate::flows::obligations::Rules;
 use crate::marketplaces::profile;
 use crate::text::preview;
 
@@ -97,12 +98,19 @@ async fn renew_obligation(
     let Some(since) = owed_since else {
         return Ok(None);
     };
-    let mut obligation = Obligation::by_default(since);
-    let row = obligations::upsert(conn, tenant, chat.id, &obligation).await?;
-    obligation.id = Some(row.id);
-    obligation.warned_at = row.warned_at;
-    obligation.breached_at = row.breached_at;
-    Ok(Some(obligation))
+    let rules = Rules::load(conn, tenant).await?;
+    let computed = rules.oblige(conn, chat, since).await?.obligation;
+    let row = obligations::upsert(conn, tenant, chat.id, &computed).await?;
+    let going_on = chat
+        .obligation()
+        .filter(|before| before.started_at == since);
+    Ok(Some(Obligation {
+        id: Some(row.id),
+        warned_at: row.warned_at,
+        breached_at: row.breached_at,
+        untold: going_on.is_some_and(|before| before.untold),
+        ..computed
+    }))
 }
 
 /// When the next draft is to be made, and where the newest one stands.

@@ -8,7 +8,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use super::refresh_chat::refresh_chat;
 use super::{Context, FlowError};
-use crate::db::chats::{self, Chat};
+use crate::db::chats::{self, Chat, StoredObligation};
 use crate::db::messages;
 use crate::db::obligations::{self, BreachCause};
 use crate::db::sellers::{self, Seller};
@@ -23,8 +23,6 @@ pub const ALARM_CLAIM: TimeDelta = TimeDelta::seconds(30);
 /// given in the marketplace's own cabinet may not have shown yet.
 const LAST_LOOK: TimeDelta = TimeDelta::minutes(2);
 const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(2);
-/// What was noted no longer ago than this may not have been told.
-const PERHAPS_UNTOLD: TimeDelta = TimeDelta::minutes(5);
 
 /// What an alarm led to.
 enum Rung {
@@ -46,7 +44,6 @@ pub async fn watch_chat(ctx: &Context, claimed: &Chat) -> Result<(), FlowError> 
         .transaction(async |conn| ring(conn, claimed, now).await)
         .await?;
     drop(conn);
-    let (tenant, id) = (claimed.tenant_id, claimed.id);
     let next = match rung {
         None => return Ok(()),
         Some(Rung::LookFirst(seller)) => {
@@ -62,7 +59,7 @@ pub async fn watch_chat(ctx: &Context, claimed: &Chat) -> Result<(), FlowError> 
         }
     };
     let mut conn = ctx.pool.get().await?;
-    chats::move_alarm(&mut conn, tenant, id, claimed.alarm_at, next).await?;
+    chats::end_alarm(&mut conn, claimed, next).await?;
     Ok(())
 }
 
@@ -74,48 +71,76 @@ async fn ring(
     let Some(mut chat) = chats::lock_with_alarm(conn, claimed).await? else {
         return Ok(None);
     };
-    let running = chat.obligation().cloned().zip(chat.nearer());
-    let mut told = None;
-    if let Some((obligation, nearer)) = running
-        && let Some(id) = obligation.id
-    {
-        if now >= nearer.at && obligation.breached_at.is_none() {
-            let seller = sellers::find(conn, chat.tenant_id, chat.seller_id).await?;
+    if chat.snoozed_until.is_some_and(|until| until <= now) {
+        chat.snoozed_until = None;
+    }
+    // The rules may have changed since the alarm was set.
+    let mut chat = refresh_chat(conn, &chat, false, now).await?;
+    let (tenant, id) = (chat.tenant_id, chat.id);
+    if let Some((obligation, nearer)) = chat.obligation().cloned().zip(chat.nearer()) {
+        let is_noted = if now >= nearer.at && obligation.breached_at.is_none() {
+            let seller = sellers::find(conn, tenant, chat.seller_id).await?;
             let Some(seller) = seller else {
                 return Ok(None);
             };
             if wants_last_look(&seller, &nearer, now) {
+                chats::set_alarm(conn, tenant, id, claimed.alarm_at).await?;
                 return Ok(Some(Rung::LookFirst(seller)));
             }
-            let cause = cause(conn, &chat, &seller).await?;
-            obligations::breach(conn, chat.tenant_id, id, cause, now).await?;
-            told = Some(Event::DeadlineBreached);
-        } else if now >= nearer.at_risk_at && obligation.warned_at.is_none() {
-            obligations::warn(conn, chat.tenant_id, id, now).await?;
-            told = Some(Event::DeadlineWarning);
+            note_breach(conn, &chat, &obligation, &seller, now).await?
+        } else if now >= nearer.at_risk_at && obligation.breached_at.is_none() {
+            note_warning(conn, &chat, &obligation, now).await?
         } else {
-            told = perhaps_untold(&obligation, now);
+            false
+        };
+        if is_noted {
+            chat.obligation = Some(StoredObligation(Obligation {
+                untold: true,
+                ..obligation
+            }));
+            chat = refresh_chat(conn, &chat, false, now).await?;
         }
     }
-    if chat.snoozed_until.is_some_and(|until| until <= now) {
-        chat.snoozed_until = None;
-    }
-    let chat = refresh_chat(conn, &chat, false, now).await?;
     let next = chat.alarm_at;
-    chats::move_alarm(conn, chat.tenant_id, chat.id, next, claimed.alarm_at).await?;
+    chats::set_alarm(conn, tenant, id, claimed.alarm_at).await?;
+    let told = untold(chat.obligation());
     Ok(Some(Rung::Done { chat, next, told }))
 }
 
-/// What a process that died may have noted and not told.
-fn perhaps_untold(obligation: &Obligation, now: DateTime<Utc>) -> Option<Event> {
-    let is_fresh = |noted: Option<DateTime<Utc>>| noted.is_some_and(|at| now - at < PERHAPS_UNTOLD);
-    if is_fresh(obligation.breached_at) {
-        Some(Event::DeadlineBreached)
-    } else if is_fresh(obligation.warned_at) {
-        Some(Event::DeadlineWarning)
+/// What was noted and people are yet to be told, perhaps by a process that died.
+fn untold(obligation: Option<&Obligation>) -> Option<Event> {
+    let obligation = obligation.filter(|obligation| obligation.untold)?;
+    Some(if obligation.breached_at.is_some() {
+        Event::DeadlineBreached
     } else {
-        None
-    }
+        Event::DeadlineWarning
+    })
+}
+
+async fn note_warning(
+    conn: &mut AsyncPgConnection,
+    chat: &Chat,
+    obligation: &Obligation,
+    now: DateTime<Utc>,
+) -> Result<bool, FlowError> {
+    let Some(id) = obligation.id else {
+        return Ok(false);
+    };
+    Ok(obligations::warn(conn, chat.tenant_id, id, now).await?)
+}
+
+async fn note_breach(
+    conn: &mut AsyncPgConnection,
+    chat: &Chat,
+    obligation: &Obligation,
+    seller: &Seller,
+    now: DateTime<Utc>,
+) -> Result<bool, FlowError> {
+    let Some(id) = obligation.id else {
+        return Ok(false);
+    };
+    let cause = cause(conn, chat, seller).await?;
+    Ok(obligations::breach(conn, chat.tenant_id, id, cause, now).await?)
 }
 
 /// Whether the shop's chats were not read since the deadline, and may be read now.

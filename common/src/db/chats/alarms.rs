@@ -47,18 +47,62 @@ pub async fn lock_with_alarm(
         .optional()
 }
 
-/// Sets a chat's alarm, if it still stands at `from`; false if somebody set it meanwhile.
-pub async fn move_alarm(
+/// Sets the alarm of a locked chat.
+pub async fn set_alarm(
     conn: &mut AsyncPgConnection,
     tenant: TenantId,
     id: ChatId,
-    from: Option<DateTime<Utc>>,
-    to: Option<DateTime<Utc>>,
-) -> QueryResult<bool> {
-    let moved = diesel::update(chats::table.find((tenant, id)))
-        .filter(chats::alarm_at.is_not_distinct_from(from))
-        .set(chats::alarm_at.eq(to))
+    at: Option<DateTime<Utc>>,
+) -> QueryResult<usize> {
+    diesel::update(chats::table.find((tenant, id)))
+        .set(chats::alarm_at.eq(at))
         .execute(conn)
-        .await?;
-    Ok(moved == 1)
+        .await
+}
+
+/// Ends a claim: people were told, and the alarm rings next at `next` unless it was set meanwhile.
+pub async fn end_alarm(
+    conn: &mut AsyncPgConnection,
+    claimed: &Chat,
+    next: Option<DateTime<Utc>>,
+) -> QueryResult<usize> {
+    sql_query(
+        "UPDATE chats SET obligation = obligation - 'untold', \
+             alarm_at = CASE WHEN alarm_at IS NOT DISTINCT FROM $3 THEN $4 ELSE alarm_at END \
+         WHERE tenant_id = $1 AND id = $2",
+    )
+    .bind::<sql_types::Uuid, _>(claimed.tenant_id)
+    .bind::<sql_types::BigInt, _>(claimed.id)
+    .bind::<sql_types::Nullable<sql_types::Timestamptz>, _>(claimed.alarm_at)
+    .bind::<sql_types::Nullable<sql_types::Timestamptz>, _>(next)
+    .execute(conn)
+    .await
+}
+
+/// Has a chat looked at now, if an answer is owed in it.
+pub async fn ring(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: ChatId,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    diesel::update(chats::table.find((tenant, id)))
+        .filter(chats::obligation.is_not_null())
+        .set(chats::alarm_at.eq(now))
+        .execute(conn)
+        .await
+}
+
+/// Has all chats of the tenant looked at in which an answer is owed: their rules changed.
+pub async fn ring_all(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    diesel::update(chats::table)
+        .filter(chats::tenant_id.eq(tenant))
+        .filter(chats::obligation.is_not_null())
+        .set(chats::alarm_at.eq(now))
+        .execute(conn)
+        .await
 }

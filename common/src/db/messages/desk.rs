@@ -202,3 +202,29 @@ pub async fn ends_with_failure(
         .optional()?;
     Ok(newest == Some(MessageState::Failed))
 }
+
+/// What the buyer wrote since our last delivered answer: the last 50 texts.
+pub async fn unanswered_texts(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    chat: ChatId,
+) -> QueryResult<Vec<String>> {
+    #[derive(QueryableByName)]
+    struct Found {
+        #[diesel(sql_type = sql_types::Text)]
+        text: String,
+    }
+    let found: Vec<Found> = sql_query(
+        "SELECT text FROM messages WHERE tenant_id = $1 AND chat_id = $2 \
+             AND direction = 'incoming' AND author = 'buyer' \
+             AND at > coalesce((SELECT max(at) FROM messages WHERE tenant_id = $1 AND chat_id = $2 \
+                 AND direction = 'outgoing' AND state = 'sent' AND author IN ('agent', 'bot')), \
+                 '-infinity') \
+         ORDER BY at DESC LIMIT 50",
+    )
+    .bind::<sql_types::Uuid, _>(tenant)
+    .bind::<sql_types::BigInt, _>(chat)
+    .load(conn)
+    .await?;
+    Ok(found.into_iter().map(|found| found.text).collect())
+}

@@ -208,7 +208,7 @@ async fn note_listed(
     } else {
         state.ahead_since = state.ahead_since.or(Some(now));
     }
-    store_facts(conn, chat, StoredContext(context), state).await
+    store_facts(conn, chat, StoredContext(context), state, now).await
 }
 
 async fn store_facts(
@@ -216,9 +216,14 @@ async fn store_facts(
     chat: &mut Chat,
     context: StoredContext,
     state: VendorState,
+    now: DateTime<Utc>,
 ) -> Result<(), FlowError> {
     if context != chat.context || state != chat.vendor_state {
         chats::store_vendor_facts(conn, chat.tenant_id, chat.id, &context, &state).await?;
+        if context.0.chat_type != chat.context.0.chat_type {
+            // Another rule may count.
+            chats::ring(conn, chat.tenant_id, chat.id, now).await?;
+        }
         chat.context = context;
         chat.vendor_state = state;
     }

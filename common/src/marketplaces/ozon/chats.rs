@@ -39,7 +39,10 @@ impl Chat {
         matches!(kind.as_str(), "BUYER_SELLER" | "BUYER_SELLER_SELECT").then(|| ChatSummary {
             external_id: self.chat.chat_id.0,
             newest: wire::id_text(self.last_message_id),
-            context: ChatContext::default(),
+            context: ChatContext {
+                chat_type: Some(kind.to_ascii_lowercase()),
+                ..ChatContext::default()
+            },
             reply_sign: None,
         })
     }

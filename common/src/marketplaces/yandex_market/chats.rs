@@ -31,6 +31,9 @@ impl Chat {
     fn into_summary(self) -> ChatSummary {
         let mut context = self.context.unwrap_or_default().into_context();
         context.order_id = context.order_id.or_else(|| wire::id_text(self.order_id));
+        if self.kind.as_deref() == Some("ARBITRAGE") {
+            context.chat_type = Some("arbitrage".to_owned());
+        }
         ChatSummary {
             external_id: self.chat_id.0,
             newest: self.updated_at,
@@ -47,6 +50,7 @@ impl Context {
             buyer_name: customer.name.filter(|name| !name.is_empty()),
             buyer_external_id: wire::id_text(customer.public_id),
             order_id: wire::id_text(self.order_id),
+            chat_type: self.kind.map(|kind| kind.to_ascii_lowercase()),
             ..ChatContext::default()
         }
     }
@@ -72,6 +76,8 @@ pub(super) struct Paging {
 struct Chat {
     chat_id: Id,
     order_id: Option<Id>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
     context: Option<Context>,
     /// "Date and time of the last message in the chat."
     updated_at: Option<String>,
@@ -81,6 +87,8 @@ struct Chat {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Context {
+    #[serde(rename = "type")]
+    kind: Option<String>,
     order_id: Option<Id>,
     customer: Option<Customer>,
 }

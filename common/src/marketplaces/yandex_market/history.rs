@@ -24,7 +24,11 @@ impl History {
     pub(super) fn into_page(self, chat: &str, asked: Option<&str>) -> MessagePage {
         let told = self.messages.iter().map(|item| item["createdAt"].as_str());
         let nearest = wire::nearest_time(told);
-        let context = self.context.unwrap_or_default().into_context();
+        let context = ChatContext {
+            // The list knows better: it tells a dispute from a chat.
+            chat_type: None,
+            ..self.context.unwrap_or_default().into_context()
+        };
         let messages = self.messages.into_iter().enumerate();
         MessagePage {
             messages: messages
