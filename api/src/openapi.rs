@@ -149,6 +149,10 @@ fn missing(path: &str) -> &'static Code {
         codes::SELLER_NOT_FOUND
     } else if path.starts_with("/api/chats") || path.starts_with("/api/messages/chat") {
         codes::CHAT_NOT_FOUND
+    } else if path.starts_with("/api/sla-rules") {
+        codes::SLA_RULE_NOT_FOUND
+    } else if path.starts_with("/api/business-hours") {
+        codes::BUSINESS_HOURS_NOT_FOUND
     } else if path.starts_with("/api/suggestions") {
         codes::SUGGESTION_NOT_FOUND
     } else if path.starts_with("/api/messages") {

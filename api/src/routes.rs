@@ -60,8 +60,11 @@ fn described() -> (Router<AppState>, OpenApi) {
 
 fn paths() -> OpenApiRouter<AppState> {
     use self::access::{auth, users};
-    use self::desk::{chats, live, messages, pushes, sellers, suggestions};
-    use self::system::{docs, health, metrics};
+    use self::desk::{
+        business_hours, chats, live, messages, metrics as reply_metrics, pushes, sellers,
+        sla_rules, suggestions,
+    };
+    use self::system::{docs, health, llm_settings, metrics};
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(auth::register))
         .routes(routes!(auth::login))
@@ -82,6 +85,32 @@ fn paths() -> OpenApiRouter<AppState> {
         .routes(routes!(chats::close_chat))
         .routes(routes!(chats::reopen_chat))
         .routes(routes!(chats::assign_chat))
+        .routes(routes!(chats::snooze_chat))
+        .routes(routes!(chats::explain_deadline))
+        .routes(routes!(
+            sla_rules::list_sla_rules,
+            sla_rules::create_sla_rule
+        ))
+        .routes(routes!(sla_rules::preview_sla_rule))
+        .routes(routes!(
+            sla_rules::get_sla_rule,
+            sla_rules::replace_sla_rule,
+            sla_rules::delete_sla_rule
+        ))
+        .routes(routes!(
+            business_hours::list_business_hours,
+            business_hours::create_business_hours
+        ))
+        .routes(routes!(
+            business_hours::get_business_hours,
+            business_hours::replace_business_hours,
+            business_hours::delete_business_hours
+        ))
+        .routes(routes!(reply_metrics::get_reply_metrics))
+        .routes(routes!(
+            llm_settings::get_llm_settings,
+            llm_settings::update_llm_settings
+        ))
         .routes(routes!(suggestions::list_suggestions))
         .routes(routes!(suggestions::analyze_chat))
         .routes(routes!(suggestions::reject_suggestion))

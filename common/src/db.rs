@@ -12,6 +12,7 @@ pub mod leases;
 pub mod messages;
 pub mod obligations;
 pub mod read_receipts;
+pub mod reply_metrics;
 pub mod runtime_settings;
 pub mod sellers;
 pub mod send_attempts;

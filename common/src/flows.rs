@@ -11,6 +11,7 @@ pub mod refresh_chat;
 pub mod report_read;
 pub mod store_messages;
 pub mod suggest_reply;
+pub mod switch_llm;
 pub mod sync_seller;
 pub mod watch_chat;
 

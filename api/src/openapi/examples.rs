@@ -170,3 +170,122 @@ pub fn rejected_suggestion() -> Value {
     });
     suggestion
 }
+
+pub fn new_hours() -> Value {
+    json!({
+        "name": "Офис", "zone": "Europe/Moscow",
+        "week": {
+            "mon": [{ "from": "09:00", "to": "17:00" }], "tue": [{ "from": "09:00", "to": "17:00" }],
+            "wed": [{ "from": "09:00", "to": "17:00" }], "thu": [{ "from": "09:00", "to": "17:00" }],
+            "fri": [{ "from": "09:00", "to": "17:00" }], "sat": [], "sun": [],
+        },
+        "holidays": [{ "date": "2026-12-31", "intervals": [] }],
+    })
+}
+
+pub fn hours() -> Value {
+    let mut hours = new_hours();
+    hours["id"] = json!(1);
+    hours["created_at"] = json!("2026-11-21T09:00:00Z");
+    hours["updated_at"] = json!("2026-11-21T09:00:00Z");
+    hours
+}
+
+pub fn hours_page() -> Value {
+    json!({ "business_hours": [hours()], "next_cursor": null })
+}
+
+pub fn new_sla_rule() -> Value {
+    json!({
+        "name": "Возвраты за два часа", "priority": 10, "marketplace": "ozon",
+        "keyword": "возврат*", "answer_within_s": 7200, "source": "ours",
+    })
+}
+
+pub fn sla_rule() -> Value {
+    json!({
+        "id": 1, "name": "Возвраты за два часа", "priority": 10, "is_active": true,
+        "marketplace": "ozon", "seller_id": null, "intent": null, "keyword": "возврат*",
+        "chat_type": null, "matches_everything": false, "answer_within_s": 7200,
+        "at_risk_s": null, "business_hours_id": null, "source": "ours",
+        "created_at": "2026-11-21T09:00:00Z", "updated_at": "2026-11-21T09:00:00Z",
+    })
+}
+
+pub fn sla_rules() -> Value {
+    json!({
+        "sla_rules": [sla_rule()],
+        "default": {
+            "answer_within_s": 86400,
+            "source": "ours: no marketplace publishes a time to answer; only Ozon's window of 48 hours is firm",
+        },
+    })
+}
+
+pub fn preview() -> Value {
+    json!({
+        "changes": [{
+            "chat_id": 7,
+            "before": { "at": "2026-11-22T09:20:00Z", "rule": null, "rule_name": null },
+            "after": {
+                "at": "2026-11-21T11:20:00Z", "rule": null, "rule_name": "Возвраты за два часа",
+            },
+        }],
+        "looked_at": 12, "has_more": false,
+    })
+}
+
+pub fn explanation() -> Value {
+    json!({
+        "status": "open",
+        "deadline": {
+            "at": "2026-11-21T11:20:00Z", "clock": "obligation", "state": "ok",
+            "priority": "normal", "rule": 1,
+        },
+        "obligation": {
+            "started_at": "2026-11-21T09:20:00Z", "due_at": "2026-11-21T11:20:00Z",
+            "at_risk_at": "2026-11-21T10:50:00Z", "answer_within_s": 7200, "rule": 1,
+            "rule_name": "Возвраты за два часа", "source": "ours", "business_hours": null,
+            "warned_at": null, "breached_at": null,
+        },
+        "window": {
+            "started_at": "2026-11-21T09:20:00Z", "closes_at": "2026-11-23T09:20:00Z",
+            "source": "Ozon: the seller may answer within 48 hours of the buyer's last message (description of /v1/chat/send/message)",
+        },
+        "snoozed_until": null,
+        "rules": [{
+            "id": 1, "name": "Возвраты за два часа", "priority": 10, "verdict": "matches",
+            "counts": true,
+        }],
+        "steps": [
+            "Первое сообщение без ответа пришло сб 21.11.2026 09:20 UTC: с него идёт срок.",
+            "Действует правило «Возвраты за два часа»: ответить за 2 ч.",
+            "Считается всё время подряд.",
+            "Ответить нужно до сб 21.11.2026 11:20 UTC.",
+        ],
+    })
+}
+
+pub fn reply_metrics() -> Value {
+    json!({
+        "days": 7, "eligible": 120, "accepted": 70, "edited": 30, "rejected": 8, "stale": 10,
+        "held": 6,
+        "first_answer": { "answered": 110, "median_s": 840, "p90_s": 5400 },
+        "breaches": {
+            "total": 3, "no_answer": 2, "send_failed": 1, "shop_error": 0, "read_only": 0,
+        },
+    })
+}
+
+pub fn llm_settings() -> Value {
+    let choice = json!({
+        "provider": "deepseek", "model": "deepseek-chat", "enabled": true, "own": false,
+    });
+    json!({
+        "provider": "deepseek", "model": "deepseek-chat", "enabled": true,
+        "doors": {
+            "assistant": choice, "company": choice, "desk": choice, "site": choice,
+            "support": choice,
+        },
+    })
+}

@@ -30,7 +30,7 @@ pub use self::delivery::{
     schedule_delivery,
 };
 pub use self::desk::{
-    Assignee, ChatCursor, ChatFilter, ChatSort, ViewCounts, assign, counts, list,
+    Assignee, ChatCursor, ChatFilter, ChatSort, ViewCounts, assign, counts, list, owing,
 };
 pub use self::drafts::{claim_drafts_across_tenants, lock_with_draft, want_draft};
 

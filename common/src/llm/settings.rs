@@ -71,17 +71,28 @@ impl LlmSettings {
         }
     }
 
+    /// Who makes replies at doors without settings of their own.
+    pub fn common(&self, defaults: &LlmDefaults) -> Choice {
+        let all = self.of_door(None);
+        let provider = all.provider.unwrap_or(defaults.provider);
+        let usual = || defaults.model(provider).map(ToOwned::to_owned);
+        Choice {
+            provider,
+            model: all.model.or_else(usual),
+            enabled: all.enabled.unwrap_or(true),
+        }
+    }
+
     /// Who makes replies at a door.
     pub fn choose(&self, door: Door, defaults: &LlmDefaults) -> Choice {
-        let (all, own) = (self.of_door(None), self.of_door(Some(door)));
-        let common = all.provider.unwrap_or(defaults.provider);
-        let provider = own.provider.unwrap_or(common);
-        let of_all = all.model.filter(|_| provider == common);
+        let (common, own) = (self.common(defaults), self.of_door(Some(door)));
+        let provider = own.provider.unwrap_or(common.provider);
+        let of_all = common.model.filter(|_| provider == common.provider);
         let usual = || defaults.model(provider).map(ToOwned::to_owned);
         Choice {
             provider,
             model: own.model.or(of_all).or_else(usual),
-            enabled: own.enabled.or(all.enabled).unwrap_or(true),
+            enabled: own.enabled.unwrap_or(common.enabled),
         }
     }
 }

@@ -108,6 +108,12 @@ pub struct ChatSuggestionView {
 }
 
 impl DeadlineView {
+    /// How the nearer clock of a chat stands at `now`, while one runs.
+    pub fn of(chat: &Chat, now: DateTime<Utc>) -> Option<Self> {
+        let rule = chat.obligation().and_then(|it| it.rule_id);
+        chat.nearer().map(|nearer| Self::new(&nearer, rule, now))
+    }
+
     fn new(nearer: &Nearer, rule: Option<SlaRuleId>, now: DateTime<Utc>) -> Self {
         let deadline = deadline(nearer, now);
         Self {
@@ -143,10 +149,7 @@ impl ChatView {
                 at,
                 direction,
             });
-        let rule = chat.obligation().and_then(|it| it.rule_id);
-        let deadline = chat
-            .nearer()
-            .map(|nearer| DeadlineView::new(&nearer, rule, now));
+        let deadline = DeadlineView::of(chat, now);
         Self {
             id: chat.id,
             public_id: chat.public_id,

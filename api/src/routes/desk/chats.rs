@@ -1,7 +1,9 @@
 //! The queue of chats, and what a person does to one.
 
 mod changes;
+pub mod deadline;
 pub mod filters;
+pub mod snooze;
 
 use axum::extract::State;
 use common::db::chats::{self, Chat, ChatCursor, ChatSort};
@@ -25,6 +27,8 @@ pub use self::changes::{
     __path_assign_chat, __path_close_chat, __path_mark_chat_read, __path_reopen_chat, assign_chat,
     close_chat, mark_chat_read, reopen_chat,
 };
+pub use self::deadline::{__path_explain_deadline, explain_deadline};
+pub use self::snooze::{__path_snooze_chat, snooze_chat};
 
 /// A page of chats.
 #[derive(Debug, Serialize, ToSchema)]

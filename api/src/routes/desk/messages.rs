@@ -21,7 +21,7 @@ use crate::openapi::examples;
 use crate::paging::{cut, page_size, read_cursor, write_cursor};
 use crate::state::AppState;
 
-pub use self::post::{__path_create_message, create_message};
+pub use self::post::{__path_create_message, PostedMessage, create_message};
 pub use self::retry::{__path_retry_message, retry_message};
 
 /// A page of a chat's messages.

@@ -12,13 +12,13 @@ use common::ids::{ChatId, SuggestionId, TenantId, UserId};
 use common::views::{ChatView, SuggestionView};
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::chats as chat_routes;
 use crate::access::Staff;
 use crate::http::{ApiError, ApiResult, Json, PathId, Problems, Query, Validate, codes};
 use crate::openapi::examples;
-use crate::paging::{cut, page_size, read_cursor, write_cursor};
+use crate::paging::{PageQuery, cut, page_size, read_cursor, write_cursor};
 use crate::state::AppState;
 
 /// A page of a chat's drafts.
@@ -28,16 +28,6 @@ pub struct SuggestionPage {
     suggestions: Vec<SuggestionView>,
     /// To be passed on as `cursor`; null at the end.
     next_cursor: Option<String>,
-}
-
-/// Which part of the list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct PageQuery {
-    /// How many, 1 to 100; 50 if not given.
-    limit: Option<i64>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
 }
 
 /// Why a draft is not wanted.

@@ -276,6 +276,23 @@ pub async fn counts(
         .await
 }
 
+/// The tenant's chats in which an answer is owed, the most urgent first.
+pub async fn owing(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    limit: i64,
+) -> QueryResult<Vec<Chat>> {
+    chats::table
+        .filter(chats::tenant_id.eq(tenant))
+        .filter(Condition::new("chats.status = 'open'"))
+        .filter(chats::obligation.is_not_null())
+        .order((chats::queue_at, chats::id))
+        .limit(limit)
+        .select(Chat::as_select())
+        .load(conn)
+        .await
+}
+
 /// Gives a chat to a person, or to nobody.
 pub async fn assign(
     conn: &mut AsyncPgConnection,
