@@ -6,8 +6,8 @@ use super::phrases;
 use super::topic::{Topic, words};
 use crate::ids;
 
-const MOST_QUOTED_WORDS: usize = 6;
-const MOST_QUOTED_LETTERS: usize = 60;
+const MOST_QUOTED_WORDS: usize = 10;
+const MOST_QUOTED_LETTERS: usize = 80;
 const PEOPLE: [&str; 7] = [
     "оператор",
     "менеджер",
@@ -116,32 +116,37 @@ fn topic(conversation: &Conversation) -> Topic {
 }
 
 fn answer(conversation: &Conversation, topic: Topic, draw: u64) -> String {
-    let about = conversation
-        .product
-        .as_ref()
-        .map_or_else(String::new, |name| format!(" («{name}»)"));
+    let pick = |purpose: &str, bound: usize| ids::pick(draw, purpose, 0, bound);
     let bodies = phrases::answers(topic);
-    let mut sentences = Vec::new();
-    if conversation.is_first {
-        sentences.push(match &conversation.buyer {
-            Some(name) => format!("Здравствуйте, {name}!"),
-            None => "Здравствуйте!".to_owned(),
-        });
-    }
+    let greeting = conversation.is_first.then(|| match &conversation.buyer {
+        Some(name) => format!("Здравствуйте, {name}!"),
+        None => "Здравствуйте!".to_owned(),
+    });
+    let sentences = [
+        greeting,
+        lead(conversation, topic, pick("quoting", phrases::QUOTING.len())),
+        Some(bodies[pick("body", bodies.len())].to_owned()),
+        conversation.sources.first().and_then(first_sentence),
+        Some(phrases::CLOSING[pick("closing", phrases::CLOSING.len())].to_owned()),
+    ];
+    let sentences: Vec<String> = sentences.into_iter().flatten().collect();
+    sentences.join(" ")
+}
+
+// what the answer is about, in the buyer's words if they bear repeating
+fn lead(conversation: &Conversation, topic: Topic, way: usize) -> Option<String> {
     let is_quoted = !matches!(topic, Topic::Rude | Topic::Thanks);
     let clause = clause(&conversation.question, topic).filter(|_| is_quoted);
-    if let Some(clause) = clause {
-        let quoting = phrases::QUOTING[ids::pick(draw, "quoting", 0, phrases::QUOTING.len())];
-        sentences.push(quoting.replace("{}", &clause));
-    }
-    let body = bodies[ids::pick(draw, "body", 0, bodies.len())];
-    sentences.push(body.replace("{}", &about));
-    if let Some(fact) = conversation.sources.first().and_then(first_sentence) {
-        sentences.push(fact);
-    }
-    let closing = phrases::CLOSING[ids::pick(draw, "closing", 0, phrases::CLOSING.len())];
-    sentences.push(closing.to_owned());
-    sentences.join(" ")
+    let product = conversation.product.as_ref();
+    let product = product.map(|name| name.replace('«', "„").replace('»', "“"));
+    Some(match (clause, product) {
+        (Some(clause), Some(product)) => phrases::QUOTING_ABOUT[way]
+            .replace("{}", &clause)
+            .replace("{product}", &product),
+        (Some(clause), None) => phrases::QUOTING[way].replace("{}", &clause),
+        (None, Some(product)) => phrases::NAMING.replace("{product}", &product),
+        (None, None) => return None,
+    })
 }
 
 // the part of the question that speaks of the topic, in the buyer's own words
@@ -153,8 +158,13 @@ fn clause(question: &str, topic: Topic) -> Option<String> {
     let found = clauses()
         .find(|part| topic.is_named_in(part))
         .or_else(|| clauses().max_by_key(|part| part.split_whitespace().count()))?;
-    let words: Vec<&str> = found.split_whitespace().take(MOST_QUOTED_WORDS).collect();
-    Some(words.join(" ").chars().take(MOST_QUOTED_LETTERS).collect())
+    let words: Vec<&str> = found.split_whitespace().collect();
+    let quoted = words[..words.len().min(MOST_QUOTED_WORDS)].join(" ");
+    let mut quoted: String = quoted.chars().take(MOST_QUOTED_LETTERS).collect();
+    if quoted.len() < words.join(" ").len() {
+        quoted.push('…');
+    }
+    Some(quoted)
 }
 
 fn first_sentence(source: &Source) -> Option<String> {
