@@ -1,10 +1,13 @@
 //! Is every request in the journal and in the counts, over a restart too?
 
-use sandbox::{Kind, Options, Sandbox};
+use sandbox::Kind;
 use serde_json::{Value, json};
 
 use super::{Llm, question, read};
 use crate::client::{http, quiet_world};
+use crate::restart::{folder, spawn, start};
+
+const KEY: &str = "sk-sandbox-5f1d0c7e94b84a26";
 
 #[tokio::test]
 async fn each_request_is_journalled_as_it_came() {
@@ -69,44 +72,38 @@ async fn each_request_is_journalled_as_it_came() {
 }
 
 #[tokio::test]
-async fn calls_speed_and_faults_outlive_a_restart() {
-    let folder = std::env::temp_dir().join(format!("sandbox-llm-{}", std::process::id()));
-    let start = || {
-        Sandbox::start(Options {
-            state_dir: Some(folder.clone()),
-            ..Options::default()
-        })
+async fn calls_and_speed_outlive_a_kill() {
+    let folder = folder();
+    let (mut process, url) = spawn(&folder);
+    let mut llm = Llm {
+        http: http(),
+        url: format!("{url}/llm/v1"),
+        key: KEY.to_owned(),
     };
-    let world = start().await.expect("a world");
-    let llm = Llm::of(&world);
-    let first = llm
-        .ask(question("gpt-5.2", "Где посылка?"))
-        .await
-        .expect(200);
-    llm.ask(question("deepseek-chat", "Где посылка?"))
-        .await
-        .expect(200);
-    world.set_llm_speed(Some(5000.0), 1).expect("set");
-    let (before, journal) = (world.llm_calls(), world.journal(0));
-    // as after a kill: nothing is closed, all that was answered is in the file
-    let kept = std::fs::read(folder.join("world.jsonl")).expect("a file");
-    world.stop().await;
-    std::fs::write(folder.join("world.jsonl"), kept).expect("written");
+    let first = llm.ask(parcel("gpt-5.2")).await.expect(200);
+    llm.ask(parcel("deepseek-chat")).await.expect(200);
+    let speed = json!({"tokens_per_second": 5000, "first_token_ms": 1});
+    let set = llm.http.post(format!("{url}/control/llm"));
+    let before = read(set.body(speed.to_string())).await.expect(200).json;
+    process.kill().expect("killed");
+    process.wait().expect("ended");
 
-    let world = start().await.expect("a world");
+    let world = start(&folder.join("sandbox")).await;
     assert_eq!(world.llm_calls(), before);
-    assert_eq!(world.journal(0), journal);
-    let llm = Llm::of(&world);
-    let again = llm
-        .ask(question("gpt-5.2", "Где посылка?"))
-        .await
-        .expect(200);
+    assert_eq!(before["calls"], 2);
+    let journal = world.journal(0).into_iter();
+    let kept: Vec<_> = journal
+        .filter(|entry| entry.kind == Kind::Llm)
+        .map(|entry| entry.text)
+        .collect();
+    assert_eq!(kept[1], Some(parcel("deepseek-chat").to_string()));
+    llm.url = world.llm_url();
+    let again = llm.ask(parcel("gpt-5.2")).await.expect(200);
     assert_eq!(again.content(), first.content());
     assert_ne!(again.json["id"], first.json["id"]);
-    assert_eq!(
-        world.llm_calls()["by_model"],
-        json!({"deepseek-chat": 1, "gpt-5.2": 2})
-    );
+    let counts = json!({"deepseek-chat": 1, "gpt-5.2": 2});
+    assert_eq!(world.llm_calls()["by_model"], counts);
+    assert_eq!(world.llm_key(), KEY);
     world.stop().await;
     std::fs::remove_dir_all(folder).expect("removed");
 }
@@ -120,4 +117,8 @@ async fn the_page_shows_the_last_calls() {
     let page = page.text().await.expect("a page");
     assert!(page.contains("deepseek-chat") && page.contains("1 calls"));
     assert!(page.contains("&lt;b&gt;Где посылка?") && !page.contains("<b>Где"));
+}
+
+fn parcel(model: &str) -> Value {
+    question(model, "Где посылка?")
 }
