@@ -2,6 +2,7 @@
 
 mod chats;
 mod faults;
+mod llm;
 mod seed;
 mod shops;
 mod state;
@@ -21,10 +22,12 @@ use serde_json::{Value, json};
 pub(crate) use chats::ChatRequest;
 pub use chats::StoredMessage;
 pub use faults::FaultRequest;
+use llm::LlmRequest;
 pub use seed::SeedRequest;
 pub use shops::ShopRequest;
 pub use write::{CabinetRequest, FileRequest, WriteRequest, Written};
 
+use crate::llm::Speed;
 use crate::server::App;
 use crate::world::{Change, Marketplace, World};
 
@@ -67,7 +70,7 @@ impl IntoResponse for Refused {
     }
 }
 
-/// All paths under `/control`; mails and language models will get theirs here.
+/// All paths under `/control`; mails will get theirs here.
 pub(crate) fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/buyers", post(set_buyers))
@@ -78,6 +81,7 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/shops", post(put_shop))
         .route("/seed", post(seed_load))
         .route("/chats", post(change_chat).get(read_chat))
+        .route("/llm", post(put_llm_speed).get(read_llm))
         .route("/journal", get(journal))
         .route("/state", get(read_state))
 }
@@ -177,6 +181,14 @@ async fn read_chat(State(app): Shared, Query(query): Query<ChatRequest>) -> Answ
     chats::read(&mut world, &query).map(Json)
 }
 
+async fn put_llm_speed(State(app): Shared, Strict(body): Strict<LlmRequest>) -> Answer {
+    change(&app, |world| llm::put(world, &body))
+}
+
+async fn read_llm(State(app): Shared) -> Json<Value> {
+    Json(llm::read(&app.lock()))
+}
+
 async fn journal(State(app): Shared, Query(query): Query<JournalQuery>) -> Json<Value> {
     let entries = app.lock().journal.after(query.after).to_vec();
     Json(json!({"entries": entries}))
@@ -207,6 +219,16 @@ pub(crate) fn cabinet_writes(
 /// Puts a fault into force, or takes faults out of it.
 pub(crate) fn put_fault(world: &mut World, request: FaultRequest) -> Result<Value, Refused> {
     faults::put(world, request)
+}
+
+/// Sets how fast the language model is.
+pub(crate) fn set_llm_speed(world: &mut World, speed: Speed) -> Result<Value, Refused> {
+    llm::set(world, speed)
+}
+
+/// How fast the language model is, and how often it was asked.
+pub(crate) fn llm_calls(world: &World) -> Value {
+    llm::read(world)
 }
 
 /// Opens a shop or changes one, and asks its push address whether it is ready.

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::world::Marketplace;
-
 /// The ways in which an answer goes wrong.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,12 +26,16 @@ pub(crate) enum Kind {
     LateEcho,
     /// New messages show in the chat list at once, in history and events `value` ms later (default 2000).
     ListAhead,
+    /// The language model answers 200 with a body that is not its API's, of the sort `value`.
+    Garbage,
+    /// The language model says nothing.
+    Empty,
 }
 
 /// A fault in force.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Fault {
-    /// Marketplace, optionally `:path`; the path equals the request's, or is its beginning or end.
+    /// Marketplace or `llm`, optionally `:path`; the path equals the request's, or is its beginning or end.
     pub target: String,
     /// What goes wrong.
     pub kind: Kind,
@@ -66,6 +68,10 @@ pub(crate) struct Plan {
     pub twist: Twist,
     /// Delay in ms of the echo of a send.
     pub late_echo_ms: i64,
+    /// The sort of a body that is not the API's.
+    pub garbage: Option<i64>,
+    /// Whether the language model says nothing.
+    pub is_empty: bool,
 }
 
 /// What happens to the items of a list.
@@ -128,18 +134,12 @@ impl Faults {
     }
 
     /// Whether some fault strikes this request, and how.
-    pub(crate) fn plan(
-        &mut self,
-        marketplace: Marketplace,
-        path: &str,
-        seller: Option<&str>,
-        now: i64,
-    ) -> Plan {
+    pub(crate) fn plan(&mut self, name: &str, path: &str, seller: Option<&str>, now: i64) -> Plan {
         let mut plan = Plan::default();
         for at in 0..self.faults.len() {
             let fault = &self.faults[at];
             let is_ours = fault.seller.is_none() || fault.seller.as_deref() == seller;
-            let is_meant = is_ours && matches(&fault.target, marketplace, Some(path));
+            let is_meant = is_ours && matches(&fault.target, name, Some(path));
             // new messages, not requests, meet this one
             if fault.kind == Kind::ListAhead || !is_meant || !is_on(fault, now) {
                 continue;
@@ -153,15 +153,10 @@ impl Faults {
     }
 
     /// How long a new message is hidden from history and events, in ms.
-    pub(crate) fn hides_new_messages(
-        &self,
-        marketplace: Marketplace,
-        seller: &str,
-        now: i64,
-    ) -> i64 {
+    pub(crate) fn hides_new_messages(&self, name: &str, seller: &str, now: i64) -> i64 {
         let meant = self.in_force(now).filter(|fault| {
             fault.kind == Kind::ListAhead
-                && matches(&fault.target, marketplace, None)
+                && matches(&fault.target, name, None)
                 && fault.seller.as_deref().is_none_or(|ours| ours == seller)
         });
         meant.map(|fault| fault.value).max().unwrap_or(0)
@@ -192,6 +187,8 @@ fn strike(plan: &mut Plan, kind: Kind, value: i64, roll: u64) {
         Kind::RateLimit => plan.retry_after = Some(value),
         Kind::LateEcho => plan.late_echo_ms = plan.late_echo_ms.max(value),
         Kind::ListAhead => {}
+        Kind::Garbage => plan.garbage = Some(value),
+        Kind::Empty => plan.is_empty = true,
     }
 }
 
@@ -199,10 +196,10 @@ fn is_on(fault: &Fault, now: i64) -> bool {
     fault.until.is_none_or(|until| now < until) && fault.times != Some(0)
 }
 
-// without a path only the marketplace counts
-fn matches(target: &str, marketplace: Marketplace, path: Option<&str>) -> bool {
-    let (name, wanted) = target.split_once(':').unwrap_or((target, ""));
-    if name != marketplace.name() {
+// without a path only the name counts
+fn matches(target: &str, name: &str, path: Option<&str>) -> bool {
+    let (named, wanted) = target.split_once(':').unwrap_or((target, ""));
+    if named != name {
         return false;
     }
     path.is_none_or(|path| path.starts_with(wanted) || path.ends_with(wanted))
@@ -218,7 +215,29 @@ impl Kind {
             Self::RateLimit => 1,
             Self::LateEcho => 5000,
             Self::ListAhead => 2000,
-            Self::CutAfterAccept | Self::Truncate | Self::Duplicate | Self::Reorder => 0,
+            Self::CutAfterAccept
+            | Self::Truncate
+            | Self::Duplicate
+            | Self::Reorder
+            | Self::Garbage
+            | Self::Empty => 0,
+        }
+    }
+
+    /// Whether it can happen there: to the language model, or else to a marketplace.
+    pub(crate) fn fits(self, is_llm: bool) -> bool {
+        match self {
+            Self::Latency
+            | Self::Status
+            | Self::RateLimit
+            | Self::CutAfterAccept
+            | Self::Truncate => true,
+            Self::Garbage | Self::Empty => is_llm,
+            Self::Duplicate
+            | Self::Reorder
+            | Self::Redeliver
+            | Self::LateEcho
+            | Self::ListAhead => !is_llm,
         }
     }
 }
@@ -226,11 +245,10 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::{Twist, matches};
-    use crate::world::Marketplace;
 
     #[test]
     fn a_target_names_a_marketplace_or_one_of_its_paths() {
-        let ozon = Marketplace::Ozon;
+        let ozon = "ozon";
         assert!(matches("ozon", ozon, Some("/v3/chat/list")));
         assert!(matches("ozon:/v3/chat/list", ozon, Some("/v3/chat/list")));
         assert!(matches("ozon:/list", ozon, Some("/v3/chat/list")));

@@ -12,8 +12,10 @@ pub enum Kind {
     Written,
     /// A read request was answered, or a message was handed out for the first time.
     Served,
-    /// A send request was answered; requests to a language model get a kind of their own.
+    /// A send request was answered.
     Received,
+    /// A request to the language model was answered.
+    Llm,
 }
 
 /// One line of the journal.
@@ -25,17 +27,17 @@ pub struct Entry {
     pub at: String,
     /// What the entry tells.
     pub kind: Kind,
-    /// The marketplace.
-    pub marketplace: Marketplace,
+    /// The marketplace; null for a request to the language model.
+    pub marketplace: Option<Marketplace>,
     /// Client id, business id or Wildberries supplier id; null if the caller is unknown.
     pub seller: Option<String>,
     /// Chat id as the marketplace writes it.
     pub chat: Option<String>,
     /// Message id, for Wildberries the event id.
     pub message: Option<String>,
-    /// The text exactly as written or sent.
+    /// The text exactly as written or sent; of a request to the language model the whole body.
     pub text: Option<String>,
-    /// Path of the request without the marketplace's prefix.
+    /// Path of the request without the prefix of the marketplace or the language model.
     pub path: Option<String>,
     /// Status answered; the intended one if the connection was cut.
     pub status: Option<u16>,
@@ -62,5 +64,13 @@ impl Journal {
     pub(crate) fn after(&self, seq: u64) -> &[Entry] {
         let from = self.entries.partition_point(|entry| entry.seq <= seq);
         &self.entries[from..]
+    }
+
+    /// The newest entries of one kind, newest first.
+    pub(crate) fn newest(&self, kind: Kind, count: usize) -> impl Iterator<Item = &Entry> {
+        let newest_first = self.entries.iter().rev();
+        newest_first
+            .filter(move |entry| entry.kind == kind)
+            .take(count)
     }
 }

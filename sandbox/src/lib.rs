@@ -1,4 +1,4 @@
-//! The outside world, simulated: three marketplaces' buyer chats, buyers who write, and a journal of what happened.
+//! The outside world, simulated: three marketplaces' buyer chats, buyers who write, a language model, and a journal of what happened.
 
 mod answer;
 mod buyers;
@@ -10,6 +10,7 @@ mod ids;
 mod incoming;
 mod journal;
 mod limits;
+mod llm;
 mod log;
 mod media;
 mod ozon;

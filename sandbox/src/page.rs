@@ -1,5 +1,7 @@
 //! How does a person look at the world, and write as a buyer?
 
+mod llm;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -125,10 +127,11 @@ fn world_page(world: &World, now: i64) -> String {
     document(&format!(
         "<h1>Sandbox</h1><p>{} · seed {} · {} buyers a minute</p>\
          <h2>Shops</h2><table><tr><th>marketplace<th>name<th>seller<th>tenant<th>chats<th>write as a buyer</tr>{rows}</table>\
-         <h2>Chats</h2><table><tr><th>marketplace<th>shop<th>buyer<th>last<th>text</tr>{lines}</table>",
+         <h2>Chats</h2><table><tr><th>marketplace<th>shop<th>buyer<th>last<th>text</tr>{lines}</table>{}",
         clock::iso_seconds(now),
         world.seed,
-        world.buyers_per_minute
+        world.buyers_per_minute,
+        llm::section(world)
     ))
 }
 

@@ -11,8 +11,11 @@ pub(crate) struct Persona {
     pub reactions: &'static [&'static str],
 }
 
-/// All personas.
-pub(crate) const ALL: [Persona; 8] = [
+/// How many of them write in the chats that are there from the start; a world stays the same for its seed.
+pub(crate) const FIRST: usize = 8;
+
+/// All personas; new ones come last, since chats know theirs by place.
+pub(crate) const ALL: [Persona; 12] = [
     Persona {
         name: "where is my parcel",
         opening: &[
@@ -80,6 +83,41 @@ pub(crate) const ALL: [Persona; 8] = [
             "Подскажите, пожалуйста, подойдёт ли он для ребёнка 7 лет? В описании возраст не указан.",
         ],
         reactions: &["А гарантия на него есть?", "Отлично, тогда беру. Спасибо!"],
+    },
+    Persona {
+        name: "guarantee",
+        opening: &["Добрый день! Какая гарантия на товар и куда обращаться, если сломается?"],
+        reactions: &[
+            "Гарантийный талон нужен или хватит чека?",
+            "Ясно, благодарю.",
+        ],
+    },
+    Persona {
+        name: "out of stock",
+        opening: &[
+            "Здравствуйте! В карточке пропал синий цвет. Он ещё будет в наличии?",
+            "И цена на него такая же?",
+        ],
+        reactions: &["Поняла, возьму чёрный."],
+    },
+    Persona {
+        name: "change of mind",
+        opening: &["Оформила заказ и передумала, можно его отменить? Он ещё не отправлен."],
+        reactions: &[
+            "Кнопки отмены у меня нет, только «отследить».",
+            "Получилось, спасибо!",
+        ],
+    },
+    Persona {
+        name: "wrong item",
+        opening: &[
+            "Вы прислали не тот товар! Заказывал один, в коробке совсем другой.",
+            "Штрихкод на пакете мой, внутри чужое.",
+        ],
+        reactions: &[
+            "Фото приложил к заявке на возврат.",
+            "Сколько ждать ответа по заявке?",
+        ],
     },
 ];
 

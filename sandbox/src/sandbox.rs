@@ -12,6 +12,7 @@ use crate::control::{
     WriteRequest, Written,
 };
 use crate::journal::Entry;
+use crate::llm::{self, Speed};
 use crate::log::Log;
 use crate::server::{self, App};
 use crate::shops;
@@ -90,6 +91,31 @@ impl Sandbox {
             Marketplace::YandexMarket => "yandex",
         };
         format!("{}/{prefix}", self.url)
+    }
+
+    /// Base URL of the language model's API.
+    pub fn llm_url(&self) -> String {
+        format!("{}/llm/v1", self.url)
+    }
+
+    /// The key which the language model accepts.
+    pub fn llm_key(&self) -> &'static str {
+        llm::KEY
+    }
+
+    /// Sets how fast the language model is; without tokens a second it does not pace.
+    pub fn set_llm_speed(&self, tokens_per_second: Option<f64>, first_token_ms: u64) -> Result<()> {
+        let speed = Speed {
+            tokens_per_second,
+            first_token_ms,
+        };
+        self.act(|world| control::set_llm_speed(world, speed))
+            .map(drop)
+    }
+
+    /// How often the language model was asked, as `GET /control/llm` answers it.
+    pub fn llm_calls(&self) -> Value {
+        control::llm_calls(&self.app.lock())
     }
 
     /// Ends it; what is kept is complete already.

@@ -2,6 +2,8 @@
 
 mod pass;
 
+pub(crate) use pass::truncated;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::connection::{Sockets, Wire};
 use crate::world::{Marketplace, World};
-use crate::{buyers, control, page, pushes};
+use crate::{buyers, control, llm, page, pushes};
 
 /// What all requests share.
 #[derive(Debug)]
@@ -93,6 +95,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/ozon/{*path}", any(ozon_request))
         .route("/wildberries/{*path}", any(wildberries_request))
         .route("/yandex/{*path}", any(yandex_request))
+        .route("/llm/{*path}", any(llm_request))
         .nest("/control", control::router())
         .merge(page::router())
         .with_state(app)
@@ -120,6 +123,14 @@ async fn yandex_request(
     request: Request,
 ) -> Response<Body> {
     pass::pass(app, wire, Marketplace::YandexMarket, request).await
+}
+
+async fn llm_request(
+    State(app): State<Arc<App>>,
+    ConnectInfo(wire): ConnectInfo<Wire>,
+    request: Request,
+) -> Response<Body> {
+    llm::pass(app, wire, request).await
 }
 
 /// Starts what runs beside the requests.

@@ -133,10 +133,10 @@ fn orders(seed: u64, market: Marketplace, n: u64, now: i64) -> Vec<Order> {
 
 fn open_chats(world: &mut World, shop: usize) {
     let place = u64::try_from(shop).unwrap_or(0);
-    let first = ids::pick(world.seed, "first persona", place, personas::ALL.len());
+    let first = ids::pick(world.seed, "first persona", place, personas::FIRST);
     let now = world.now();
     for at in 0..4_usize {
-        let persona = (first + at * 3) % personas::ALL.len();
+        let persona = (first + at * 3) % personas::FIRST;
         let minutes = i64::try_from(40 * (4 - at) + persona).unwrap_or(60);
         // the newest chats wait for an answer, the older ones have one
         let answer = (at < 2).then(|| personas::ANSWERS[persona % personas::ANSWERS.len()]);

@@ -23,6 +23,7 @@ use crate::clock;
 use crate::faults::{Fault, Faults};
 use crate::journal::{Entry, Journal, Kind};
 use crate::limits::Limits;
+use crate::llm::{Llm, Speed};
 use crate::log::Log;
 use crate::pushes::Push;
 
@@ -78,6 +79,8 @@ pub(crate) enum Change {
     NoFaults(Option<String>),
     /// Automatic buyers begin so many chats a minute; whether they do odd things.
     Buyers(f64, bool),
+    /// The language model got another speed.
+    LlmSpeed(Speed),
     /// The journal grew.
     Journal(Box<Entry>),
 }
@@ -117,6 +120,8 @@ pub(crate) struct World {
     pub faults: Faults,
     /// How often each shop asked.
     pub limits: Limits,
+    /// How fast the language model is, and how often it was asked.
+    pub llm: Llm,
     /// Notifications to be sent once the lock is released.
     pub pushes: Vec<Push>,
     /// Chats which automatic buyers begin a minute.
@@ -215,7 +220,7 @@ impl World {
             seq: self.journal.next_seq(),
             at: clock::iso_ms(about.at.unwrap_or(now)),
             kind,
-            marketplace: caller.marketplace,
+            marketplace: Some(caller.marketplace),
             seller: caller.place.map(|place| self.shops[place].seller.clone()),
             chat: chat.map(|chat| chat.id.clone()),
             message: message.map(|message| message.id.clone()),
@@ -224,6 +229,25 @@ impl World {
             status: about.status,
         };
         self.record(Change::Journal(Box::new(entry)));
+    }
+
+    /// Appends a request to the language model to the journal and returns its number.
+    pub(crate) fn note_llm(&mut self, path: &str, text: Option<String>, status: u16) -> u64 {
+        let seq = self.journal.next_seq();
+        let entry = Entry {
+            seq,
+            at: clock::iso_ms(self.now()),
+            kind: Kind::Llm,
+            marketplace: None,
+            seller: None,
+            chat: None,
+            message: None,
+            text,
+            path: Some(path.to_owned()),
+            status: Some(status),
+        };
+        self.record(Change::Journal(Box::new(entry)));
+        seq
     }
 }
 

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::faults::{Fault, Kind};
+use crate::llm;
 use crate::world::{Change, Marketplace, World};
 
 use super::Refused;
@@ -11,7 +12,7 @@ use super::Refused;
 /// What goes wrong where, and for how long.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct FaultRequest {
-    /// Marketplace, optionally `:path`; missing only for `clear`.
+    /// Marketplace or `llm`, optionally `:path`; missing only for `clear`.
     pub target: Option<String>,
     /// One of the kinds of the README, or `clear`.
     pub kind: String,
@@ -37,8 +38,13 @@ pub(super) fn put(world: &mut World, request: FaultRequest) -> Result<Value, Ref
         .map_err(|_| Refused::wrong(format!("unknown kind {}", request.kind)))?;
     let target = request.target.unwrap_or_default();
     let name = target.split(':').next().unwrap_or_default();
-    if !Marketplace::ALL.iter().any(|market| market.name() == name) {
+    let is_llm = name == llm::TARGET;
+    if !is_llm && !Marketplace::ALL.iter().any(|market| market.name() == name) {
         return Err(Refused::wrong(format!("unknown target {target}")));
+    }
+    if !kind.fits(is_llm) {
+        let text = format!("{} does not happen to {name}", request.kind);
+        return Err(Refused::wrong(text));
     }
     let probability = request.probability.unwrap_or(1.0);
     if !(0.0..=1.0).contains(&probability) {

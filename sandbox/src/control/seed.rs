@@ -67,7 +67,7 @@ fn fill(world: &mut World, shop: usize, number: u64, request: &SeedRequest) {
         let salt = request.seed ^ (number << 32) ^ at;
         let later = step * i64::try_from(at).unwrap_or(0);
         let text = if is_buyer {
-            let persona = crate::ids::pick(salt, "seed", at, personas::ALL.len());
+            let persona = crate::ids::pick(salt, "seed", at, personas::FIRST);
             format!("{} №{at}", personas::ALL[persona].opening[0])
         } else {
             let answer = crate::ids::pick(salt, "seed", at, personas::ANSWERS.len());

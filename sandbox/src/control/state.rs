@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::clock;
+use crate::llm;
 use crate::world::{Marketplace, Shop, World};
 
 pub(super) fn read(world: &mut World) -> Value {
@@ -22,8 +23,18 @@ pub(super) fn read(world: &mut World) -> Value {
         "buyers_per_minute": world.buyers_per_minute,
         "shops": shops,
         "chats": chats,
+        "llm": llm(world),
         "faults": faults,
     })
+}
+
+fn llm(world: &World) -> Value {
+    let models: Vec<&str> = llm::MODELS.iter().map(|model| model.name).collect();
+    let mut body = json!({"api_key": llm::KEY, "models": models});
+    if let (Value::Object(body), Value::Object(calls)) = (&mut body, super::llm::read(world)) {
+        body.extend(calls);
+    }
+    body
 }
 
 /// A shop with its credentials.

@@ -100,7 +100,7 @@ fn plan(app: &App, market: Marketplace, shop: Option<usize>, incoming: &Incoming
     let seller = shop.map(|place| world.shops[place].seller.clone());
     world
         .faults
-        .plan(market, &incoming.path, seller.as_deref(), now)
+        .plan(market.name(), &incoming.path, seller.as_deref(), now)
 }
 
 fn answer(
@@ -194,7 +194,7 @@ fn sent_place(world: &World, answer: &Answer) -> Option<usize> {
     world.chats[chat].messages.len().checked_sub(1)
 }
 
-fn truncated(mut answer: Answer) -> Response<Body> {
+pub(crate) fn truncated(mut answer: Answer) -> Response<Body> {
     let body = std::mem::take(&mut answer.body);
     let half = body.slice(..body.len() / 2);
     let mut response = answer.into_response();

@@ -30,7 +30,11 @@ impl World {
                 self.buyers_per_minute = per_minute;
                 self.buyers_are_odd = are_odd;
             }
-            Change::Journal(entry) => self.journal.push(*entry),
+            Change::LlmSpeed(speed) => self.llm.speed = speed,
+            Change::Journal(entry) => {
+                self.llm.count(&entry);
+                self.journal.push(*entry);
+            }
         }
     }
 

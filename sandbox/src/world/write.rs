@@ -158,7 +158,7 @@ impl World {
         };
         let ahead_ms = self
             .faults
-            .hides_new_messages(shop.marketplace, &shop.seller, now);
+            .hides_new_messages(shop.marketplace.name(), &shop.seller, now);
         if shop.marketplace == Marketplace::Wildberries && echo_ms.max(ahead_ms) == 0 {
             at = at.max(shop.last_event + 1);
         }

@@ -4,6 +4,7 @@
 mod client;
 mod control;
 mod faults;
+mod llm;
 mod ozon;
 mod ozon_access;
 mod ozon_sends;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Seller, http};
 
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let folder = std::env::temp_dir().join(format!("sandbox-{}-{count}", std::process::id()));
@@ -22,7 +22,7 @@ fn folder() -> PathBuf {
     folder
 }
 
-async fn start(folder: &Path) -> Sandbox {
+pub(crate) async fn start(folder: &Path) -> Sandbox {
     let options = Options {
         state_dir: Some(folder.to_owned()),
         ..Options::default()
@@ -213,7 +213,7 @@ async fn a_killed_process_has_kept_all_it_answered() {
     std::fs::remove_dir_all(folder).expect("removed");
 }
 
-fn spawn(folder: &Path) -> (Child, String) {
+pub(crate) fn spawn(folder: &Path) -> (Child, String) {
     let mut process = Command::new(env!("CARGO_BIN_EXE_sandbox"))
         .args(["--port", "0", "--buyers-per-minute", "0", "--state-dir"])
         .arg(folder)

@@ -227,7 +227,7 @@ impl Shop<'_> {
     pub(super) fn received(&self) -> Vec<(String, u16)> {
         let journal = self.world.sandbox.journal(0);
         let sends = journal.into_iter().filter(|entry| {
-            entry.kind == Kind::Received && entry.marketplace == theirs(self.marketplace)
+            entry.kind == Kind::Received && entry.marketplace == Some(theirs(self.marketplace))
         });
         sends
             .map(|entry| (entry.text.unwrap_or_default(), entry.status.unwrap()))

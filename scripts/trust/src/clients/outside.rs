@@ -39,7 +39,8 @@ pub struct Written {
 pub struct Entry {
     pub seq: u64,
     pub kind: String,
-    pub marketplace: String,
+    /// Missing for a request to the language model.
+    pub marketplace: Option<String>,
     pub seller: Option<String>,
     pub chat: Option<String>,
     pub message: Option<String>,

@@ -86,10 +86,10 @@ fn written(journal: &[Entry], numbers: &Numbers) -> BTreeMap<Chat, Vec<u64>> {
     let mut written: BTreeMap<Chat, Vec<u64>> = BTreeMap::new();
     for entry in journal.iter().filter(|entry| entry.kind == "written") {
         let number = entry.text.as_deref().and_then(number_of);
-        if let (Some(number), Some(chat)) = (number, &entry.chat)
+        if let (Some(number), Some(market), Some(chat)) = (number, &entry.marketplace, &entry.chat)
             && numbers.contains(&number)
         {
-            let chat = (entry.marketplace.clone(), chat.clone());
+            let chat = (market.clone(), chat.clone());
             written.entry(chat).or_default().push(number);
         }
     }

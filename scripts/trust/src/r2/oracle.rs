@@ -137,7 +137,8 @@ pub(super) async fn compare(stage: &Stage, posted: &[Posted]) -> Result<Findings
         else {
             continue;
         };
-        let key = (entry.marketplace.as_str(), chat.as_str(), text.as_str());
+        let market = entry.marketplace.as_deref().unwrap_or_default();
+        let key = (market, chat.as_str(), text.as_str());
         if let Some(group) = groups.get_mut(&key) {
             group.accepted.push((entry.seq, message.clone()));
         } else if is_numbered(text) && posted.iter().any(|one| one.text.get(..7) == text.get(..7)) {
