@@ -7,6 +7,7 @@ pub mod paging;
 pub mod routes;
 pub mod seed_demo;
 pub mod serve;
+pub mod set_llm;
 pub mod state;
 
 pub use self::routes::{document, router};

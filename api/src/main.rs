@@ -26,6 +26,8 @@ enum Command {
         #[arg(long)]
         sandbox: String,
     },
+    /// Switches the language model while everything runs.
+    SetLlm(api::set_llm::SetLlm),
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -49,6 +51,7 @@ async fn main() -> anyhow::Result<()> {
         Some(Command::SeedDemo { sandbox }) => {
             api::seed_demo::seed_demo(Config::read(&env)?, &sandbox).await
         }
+        Some(Command::SetLlm(options)) => api::set_llm::set_llm(&env, options).await,
         _ => api::serve(Config::read(&env)?).await,
     }
 }

@@ -14,6 +14,8 @@ use crate::state_dir::StateDir;
 pub const API: &str = "api";
 pub const WORKER: &str = "worker";
 pub const SANDBOX: &str = "sandbox";
+/// What the sandbox's model takes as its key.
+const SANDBOX_LLM_KEY: &str = "sk-sandbox-5f1d0c7e94b84a26";
 
 /// The built programs and their environment.
 #[derive(Clone, Debug)]
@@ -60,6 +62,11 @@ impl Product {
         environment.set("OZON_BASE_URL", format!("{sandbox}/ozon"));
         environment.set("WILDBERRIES_BASE_URL", format!("{sandbox}/wildberries"));
         environment.set("YANDEX_MARKET_BASE_URL", format!("{sandbox}/yandex"));
+        // A key of one's own asks the real model; the sandbox's is no secret.
+        if environment.get("DEEPSEEK_API_KEY").is_none() {
+            environment.set("DEEPSEEK_API_URL", format!("{sandbox}/llm/v1"));
+            environment.set("DEEPSEEK_API_KEY", SANDBOX_LLM_KEY);
+        }
     }
 
     /// The same programs, told where their servers are.
@@ -93,6 +100,11 @@ impl Product {
             args: args.iter().map(Into::into).collect(),
             ..self.server(API, log)
         }
+    }
+
+    /// What the programs are told under this name.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name)
     }
 
     fn pairs(&self) -> Vec<(String, String)> {

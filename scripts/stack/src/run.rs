@@ -189,12 +189,20 @@ impl Start {
             sandbox: self.settings.sandbox_url(),
             database_url: services.database_url,
             redis_url: services.redis_url,
+            deepseek_api_url: self.of_demo("DEEPSEEK_API_URL"),
+            deepseek_api_key: self.of_demo("DEEPSEEK_API_KEY"),
             logins: if self.settings.real {
                 Vec::new()
             } else {
                 LOGINS.to_vec()
             },
         }
+    }
+
+    /// What the demo's programs are told under this name.
+    fn of_demo(&self, name: &str) -> Option<String> {
+        let value = self.product.variable(name).filter(|_| !self.settings.real);
+        value.map(ToOwned::to_owned)
     }
 
     fn introduce(&self, world: &World) {

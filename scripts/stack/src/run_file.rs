@@ -21,6 +21,9 @@ pub struct World {
     pub sandbox: Option<String>,
     pub database_url: String,
     pub redis_url: String,
+    /// The model that the demo asks; none where the outside world is real.
+    pub deepseek_api_url: Option<String>,
+    pub deepseek_api_key: Option<String>,
     pub logins: Vec<Login>,
 }
 
@@ -95,6 +98,8 @@ mod tests {
             sandbox: None,
             database_url: String::new(),
             redis_url: String::new(),
+            deepseek_api_url: None,
+            deepseek_api_key: None,
             logins: Vec::new(),
         };
         let mut lives = Lives::new();
