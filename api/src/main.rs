@@ -51,7 +51,13 @@ async fn main() -> anyhow::Result<()> {
         Some(Command::SeedDemo { sandbox }) => {
             api::seed_demo::seed_demo(Config::read(&env)?, &sandbox).await
         }
-        Some(Command::SetLlm(options)) => api::set_llm::set_llm(&env, options).await,
+        Some(Command::SetLlm(options)) => {
+            if let Err(problem) = api::set_llm::set_llm(&env, options).await {
+                writeln!(std::io::stderr(), "error: {problem:#}")?;
+                std::process::exit(1);
+            }
+            Ok(())
+        }
         _ => api::serve(Config::read(&env)?).await,
     }
 }

@@ -1,6 +1,8 @@
 //! The flows against a real database, a real Redis and the sandbox.
 
+mod deadlines;
 mod deliver_chat;
+mod suggest_reply;
 mod sync_seller;
 #[expect(
     dead_code,

@@ -272,6 +272,8 @@ fn config(sandbox: &Sandbox, database: &SecretString, redis: &RedisServer) -> Co
         ("OZON_BASE_URL", at("ozon")),
         ("WILDBERRIES_BASE_URL", at("wildberries")),
         ("YANDEX_MARKET_BASE_URL", at("yandex")),
+        ("DEEPSEEK_API_URL", sandbox.llm_url()),
+        ("DEEPSEEK_API_KEY", sandbox.llm_key().to_owned()),
     ]);
     Config::read(&env).unwrap()
 }

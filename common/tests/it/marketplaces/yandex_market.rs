@@ -72,6 +72,7 @@ async fn lists_the_chats_that_wait() {
     assert_eq!(
         page.chats[0].context,
         ChatContext {
+            chat_type: Some("order".to_owned()),
             buyer_name: Some("Анна".to_owned()),
             buyer_external_id: Some("abc1".to_owned()),
             order_id: Some("777".to_owned()),
