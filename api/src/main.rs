@@ -1,4 +1,4 @@
-//! The api: serves, migrates, seeds the demo, prints its document.
+//! The api: serves, migrates, seeds the demo, shows keys in use, prints its document.
 
 use std::io::Write;
 
@@ -26,6 +26,8 @@ enum Command {
         #[arg(long)]
         sandbox: String,
     },
+    /// Shows which encryption keys the stored keys of shops are sealed with.
+    Keys,
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -39,6 +41,9 @@ async fn main() -> anyhow::Result<()> {
         return Ok(());
     }
     let env = Env::of_process();
+    if let Some(Command::Keys) = command {
+        return api::show_keys(&Config::read(&env)?, std::io::stdout()).await;
+    }
     let _guard = common::telemetry::start(&log_config(&env), "api")?;
     match command {
         Some(Command::Migrate) => {

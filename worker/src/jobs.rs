@@ -3,6 +3,7 @@
 mod deliver_chat;
 mod mark_read;
 mod probe_seller;
+mod rekey_sellers;
 mod sync_seller;
 
 use std::time::Duration;
@@ -61,6 +62,11 @@ pub(crate) const SWEEPS: &[Sweep] = &[
         kind: Kind::ProbeSeller,
         every_ticks: 8,
         claim: probe_seller::claim,
+    },
+    Sweep {
+        kind: Kind::RekeySellers,
+        every_ticks: 20,
+        claim: rekey_sellers::claim,
     },
 ];
 

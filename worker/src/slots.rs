@@ -14,6 +14,7 @@ pub(crate) enum Kind {
     DeliverChat,
     MarkRead,
     ProbeSeller,
+    RekeySellers,
 }
 
 /// The slots of every kind and marketplace. Cheap to clone.
@@ -28,6 +29,7 @@ impl Slots {
             (Kind::DeliverChat, concurrency),
             (Kind::MarkRead, concurrency.div_ceil(4)),
             (Kind::ProbeSeller, concurrency.div_ceil(4)),
+            (Kind::RekeySellers, 1),
         ];
         let slots = kinds.into_iter().flat_map(|(kind, slots)| {
             Marketplace::ALL
