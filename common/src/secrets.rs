@@ -95,6 +95,14 @@ impl Keyring {
         self.keys.iter().map(|key| (key.id.as_str(), key.role))
     }
 
+    /// The keys that shall not be needed any more: not the next one, or workers that were told of it and
+    /// workers that seal with it would undo each other's work.
+    pub fn old_ids(&self) -> impl Iterator<Item = &str> {
+        self.ids()
+            .filter(|(_, role)| *role == KeyRole::Old)
+            .map(|(id, _)| id)
+    }
+
     /// The role of the key with this id, if it is in the ring.
     pub fn role(&self, id: &str) -> Option<KeyRole> {
         self.ids().find(|(known, _)| *known == id).map(|it| it.1)
@@ -266,6 +274,7 @@ mod tests {
         let ahead = Keyring::new(&key(2), &[key(1)]).unwrap();
         let behind = Keyring::new(&key(1), &[]).unwrap();
         let behind = behind.with_next(&key(2)).unwrap();
+        assert_eq!((ahead.old_ids().count(), behind.old_ids().count()), (1, 0));
         let value = "secret-key".into();
         assert!(behind.open(place(1), &ahead.seal(place(1), &value)).is_ok());
         let sealed = behind.seal(place(1), &value);

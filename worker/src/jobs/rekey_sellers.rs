@@ -3,7 +3,6 @@
 use common::channel::Marketplace;
 use common::flows::FlowError;
 use common::flows::rekey_sellers::rekey_sellers;
-use common::secrets::KeyRole;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -17,11 +16,9 @@ pub(super) fn claim(
     _limit: i64,
 ) -> BoxFuture<'static, Result<Vec<Claimed>, FlowError>> {
     async move {
-        let mut keys = worker.ctx.keyring.ids();
-        if !keys.any(|(_, role)| role == KeyRole::Old) {
+        if worker.ctx.keyring.old_ids().next().is_none() {
             return Ok(Vec::new());
         }
-        drop(keys);
         let job = async move { report("rekey_sellers", &round(&worker, marketplace).await) };
         Ok(vec![job.boxed()])
     }
@@ -29,8 +26,7 @@ pub(super) fn claim(
 }
 
 async fn round(worker: &Worker, marketplace: Marketplace) -> Result<(), FlowError> {
-    let keys = worker.ctx.keyring.ids();
-    for (key_id, _) in keys.filter(|(_, role)| *role == KeyRole::Old) {
+    for key_id in worker.ctx.keyring.old_ids() {
         let (mut resealed, mut skipped, mut refused) = (0, 0, 0);
         let mut after = None;
         // A worker that stops leaves the rest to another one, or to its next life.
