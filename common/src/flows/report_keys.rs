@@ -43,7 +43,7 @@ pub async fn complain_of_missing_keys(ctx: &Context) {
         let key_ids: Vec<_> = missing.iter().map(|it| it.key_id.as_str()).collect();
         tracing::error!(
             sellers,
-            ?key_ids,
+            key_ids = key_ids.join(", "),
             "stored keys of shops cannot be opened: what they were sealed with stands neither in \
              ENCRYPTION_KEY nor in ENCRYPTION_KEYS_OLD"
         );

@@ -78,7 +78,7 @@ impl Product {
         product
     }
 
-    /// What the api says about something, once its own step has ended well.
+    /// What a step of the api says on its standard output.
     pub async fn ask(&self, args: &[&str]) -> Result<String> {
         let asked = Command::new(self.folder.join(API))
             .args(args)
@@ -89,7 +89,8 @@ impl Product {
             .output()
             .await?;
         if !asked.status.success() {
-            bail!("{}", String::from_utf8_lossy(&asked.stderr).trim());
+            let problem = String::from_utf8_lossy(&asked.stderr);
+            bail!("{}", problem.trim().trim_start_matches("Error: "));
         }
         Ok(String::from_utf8(asked.stdout)?)
     }
