@@ -1,4 +1,4 @@
-//! The api: serves, migrates, seeds the demo, prints its document.
+//! The api: serves, migrates, seeds the demo, shows keys in use, prints its document.
 
 use std::io::Write;
 
@@ -28,6 +28,8 @@ enum Command {
     },
     /// Switches the language model while everything runs.
     SetLlm(api::set_llm::SetLlm),
+    /// Shows which encryption keys the stored keys of shops are sealed with.
+    Keys,
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -41,6 +43,9 @@ async fn main() -> anyhow::Result<()> {
         return Ok(());
     }
     let env = Env::of_process();
+    if let Some(Command::Keys) = command {
+        return api::show_keys(&Config::read(&env)?, std::io::stdout()).await;
+    }
     let _guard = common::telemetry::start(&log_config(&env), "api")?;
     match command {
         Some(Command::Migrate) => {

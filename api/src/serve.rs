@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use common::config::Config;
 use common::flows::Context;
+use common::flows::report_keys::complain_of_missing_keys;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -25,6 +26,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let ctx = Context::new(&config, POOL_SIZE)?;
     let state = AppState::start(config, ctx);
     state.tasks.spawn(tidy_now_and_then(state.clone()));
+    state.tasks.spawn(look_at_keys(state.clone()));
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}"))?;
@@ -83,4 +85,9 @@ async fn tidy_now_and_then(state: AppState) {
             () = state.stop.cancelled() => return,
         }
     }
+}
+
+async fn look_at_keys(state: AppState) {
+    let looked = complain_of_missing_keys(&state.ctx);
+    state.stop.run_until_cancelled(looked).await;
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 pub use self::env::{BadVariable, Env};
-use crate::secrets::Keyring;
+use crate::secrets::{KeyRole, Keyring};
 
 /// The configuration of `api` and `worker`.
 #[derive(Clone, Debug)]
@@ -191,11 +191,16 @@ fn keyring(env: &Env) -> Result<Keyring, BadVariable> {
         .get("ENCRYPTION_KEY")
         .ok_or_else(|| BadVariable::new("ENCRYPTION_KEY", FORM))?;
     let old = env.list("ENCRYPTION_KEYS_OLD");
-    Keyring::new(current, &old).map_err(|problem| {
-        let name = if problem.in_old_key {
-            "ENCRYPTION_KEYS_OLD"
-        } else {
-            "ENCRYPTION_KEY"
+    let ring = Keyring::new(current, &old);
+    let ring = match env.get("ENCRYPTION_KEY_NEXT") {
+        Some(next) => ring.and_then(|ring| ring.with_next(next)),
+        None => ring,
+    };
+    ring.map_err(|problem| {
+        let name = match problem.role {
+            KeyRole::Current => "ENCRYPTION_KEY",
+            KeyRole::Old => "ENCRYPTION_KEYS_OLD",
+            KeyRole::Next => "ENCRYPTION_KEY_NEXT",
         };
         BadVariable::new(name, FORM)
     })
@@ -336,6 +341,14 @@ mod tests {
     fn a_bad_value_names_the_variable_and_the_form() {
         let problem = Config::read(&env(&[("APP_PORT", "eighty")])).unwrap_err();
         assert_eq!(problem.to_string(), "APP_PORT must be a port, 1 to 65535");
+    }
+
+    #[test]
+    fn a_bad_key_names_its_own_variable() {
+        for name in ["ENCRYPTION_KEYS_OLD", "ENCRYPTION_KEY_NEXT"] {
+            let problem = Config::read(&env(&[(name, "short")])).unwrap_err();
+            assert_eq!(problem.name, name);
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub mod probe_seller;
 pub mod publish;
 pub mod push_address;
 pub mod refresh_chat;
+pub mod rekey_sellers;
+pub mod report_keys;
 pub mod report_read;
 pub mod store_messages;
 pub mod suggest_reply;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::ids::TenantId;
 
-/// The keys that seal and open; the newest seals.
+/// The keys that open; one of them, the current one, also seals.
 #[derive(Clone)]
 pub struct Keyring {
     keys: Vec<SealingKey>,
@@ -22,14 +22,26 @@ pub struct Keyring {
 struct SealingKey {
     /// The first 8 hex digits of the key's SHA-256.
     id: String,
+    role: KeyRole,
     cipher: XChaCha20Poly1305,
+}
+
+/// What a key of the ring is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRole {
+    /// Seals and opens.
+    Current,
+    /// Opens; what it sealed is sealed anew.
+    Old,
+    /// Opens what others seal that were told to use it before us.
+    Next,
 }
 
 /// A key is not 32 bytes in base64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadKey {
-    /// Whether it is one of the old keys.
-    pub in_old_key: bool,
+    /// Which one.
+    pub role: KeyRole,
 }
 
 /// Where a sealed value stands: part of what is authenticated.
@@ -55,11 +67,45 @@ pub enum OpenError {
 impl Keyring {
     /// Takes keys of 32 bytes in base64, plain or URL-safe; `current` seals.
     pub fn new(current: &str, old: &[String]) -> Result<Self, BadKey> {
-        let mut keys = vec![SealingKey::parse(current).ok_or(BadKey { in_old_key: false })?];
+        let mut ring = Self { keys: Vec::new() };
+        ring.add(current, KeyRole::Current)?;
         for text in old {
-            keys.push(SealingKey::parse(text).ok_or(BadKey { in_old_key: true })?);
+            ring.add(text, KeyRole::Old)?;
         }
-        Ok(Self { keys })
+        Ok(ring)
+    }
+
+    /// The same with a key that will be the current one soon.
+    pub fn with_next(mut self, next: &str) -> Result<Self, BadKey> {
+        self.add(next, KeyRole::Next)?;
+        Ok(self)
+    }
+
+    /// Adds a key; one that is there already keeps its role.
+    fn add(&mut self, text: &str, role: KeyRole) -> Result<(), BadKey> {
+        let key = SealingKey::parse(text, role).ok_or(BadKey { role })?;
+        if self.role(&key.id).is_none() {
+            self.keys.push(key);
+        }
+        Ok(())
+    }
+
+    /// Every key's id and role, the current one first.
+    pub fn ids(&self) -> impl Iterator<Item = (&str, KeyRole)> {
+        self.keys.iter().map(|key| (key.id.as_str(), key.role))
+    }
+
+    /// The keys that shall not be needed any more: not the next one, or workers that were told of it and
+    /// workers that seal with it would undo each other's work.
+    pub fn old_ids(&self) -> impl Iterator<Item = &str> {
+        self.ids()
+            .filter(|(_, role)| *role == KeyRole::Old)
+            .map(|(id, _)| id)
+    }
+
+    /// The role of the key with this id, if it is in the ring.
+    pub fn role(&self, id: &str) -> Option<KeyRole> {
+        self.ids().find(|(known, _)| *known == id).map(|it| it.1)
     }
 
     /// Seals a value for one place as `v1.<key id>.<nonce>.<ciphertext>`.
@@ -123,13 +169,13 @@ impl Keyring {
 
 impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ids: Vec<_> = self.keys.iter().map(|key| &key.id).collect();
+        let ids: Vec<_> = self.ids().collect();
         f.debug_struct("Keyring").field("key_ids", &ids).finish()
     }
 }
 
 impl SealingKey {
-    fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str, role: KeyRole) -> Option<Self> {
         let bytes: [u8; 32] = [
             BASE64_STANDARD.decode(text),
             BASE64_STANDARD_NO_PAD.decode(text),
@@ -140,6 +186,7 @@ impl SealingKey {
         .find_map(|decoded| decoded.ok()?.try_into().ok())?;
         Some(Self {
             id: hex(&Sha256::digest(bytes)[..4]),
+            role,
             cipher: XChaCha20Poly1305::new(&Key::from(bytes)),
         })
     }
@@ -220,6 +267,29 @@ mod tests {
             removed.open(place(1), &sealed).unwrap_err(),
             OpenError::UnknownKey
         );
+    }
+
+    #[test]
+    fn the_next_key_opens_and_does_not_seal() {
+        let ahead = Keyring::new(&key(2), &[key(1)]).unwrap();
+        let behind = Keyring::new(&key(1), &[]).unwrap();
+        let behind = behind.with_next(&key(2)).unwrap();
+        assert_eq!((ahead.old_ids().count(), behind.old_ids().count()), (1, 0));
+        let value = "secret-key".into();
+        assert!(behind.open(place(1), &ahead.seal(place(1), &value)).is_ok());
+        let sealed = behind.seal(place(1), &value);
+        let only_next = Keyring::new(&key(2), &[]).unwrap();
+        assert_eq!(
+            only_next.open(place(1), &sealed).unwrap_err(),
+            OpenError::UnknownKey
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_named_twice_keeps_its_first_role() {
+        let ring = Keyring::new(&key(1), &[key(1), key(2)]).unwrap();
+        let roles: Vec<_> = ring.ids().map(|(_, role)| role).collect();
+        assert_eq!(roles, [KeyRole::Current, KeyRole::Old]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod deliver_chat;
 mod mark_read;
 mod probe_seller;
+mod rekey_sellers;
 mod suggest_replies;
 mod sync_seller;
 mod watch_chats;
@@ -81,6 +82,12 @@ pub(crate) const SWEEPS: &[Sweep] = &[
         every_ticks: 1,
         asks_marketplace: false,
         claim: suggest_replies::claim,
+    },
+    Sweep {
+        kind: Kind::RekeySellers,
+        every_ticks: 20,
+        asks_marketplace: false,
+        claim: rekey_sellers::claim,
     },
 ];
 

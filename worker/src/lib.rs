@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use common::config::Config;
 use common::flows::Context;
+use common::flows::report_keys::complain_of_missing_keys;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,6 +49,12 @@ pub async fn run(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Res
     let due = worker
         .tasks
         .spawn(due::run(worker.clone(), stopping.clone()));
+    let (ctx, started) = (worker.ctx.clone(), stopping.clone());
+    worker.tasks.spawn(async move {
+        started
+            .run_until_cancelled(complain_of_missing_keys(&ctx))
+            .await;
+    });
     tracing::info!("worker started");
     stop.await;
     tracing::info!("worker stops");

@@ -16,6 +16,7 @@ pub(crate) enum Kind {
     ProbeSeller,
     WatchChats,
     SuggestReplies,
+    RekeySellers,
 }
 
 /// The slots of every kind and marketplace. Cheap to clone.
@@ -32,6 +33,7 @@ impl Slots {
             (Kind::ProbeSeller, concurrency.div_ceil(4)),
             (Kind::WatchChats, concurrency.div_ceil(2)),
             (Kind::SuggestReplies, concurrency),
+            (Kind::RekeySellers, 1),
         ];
         let slots = kinds.into_iter().flat_map(|(kind, slots)| {
             Marketplace::ALL

@@ -12,5 +12,6 @@ mod input;
 mod outages;
 mod routes;
 mod seed;
+mod show_keys;
 mod support;
 mod system;

@@ -2,6 +2,7 @@
 
 mod desk;
 mod polling;
+mod sealing;
 
 use chrono::{DateTime, Utc};
 use diesel::deserialize::FromSqlRow;
@@ -24,6 +25,10 @@ pub use self::desk::{
 };
 pub use self::polling::{
     SyncEnd, advance, claim_due_across_tenants, claim_if_due, finish_sync, note_buyer, wake,
+};
+pub use self::sealing::{
+    KeyCount, SealedKey, count_by_key_across_tenants, list_sealed_with_across_tenants,
+    reseal_across_tenants,
 };
 
 /// A row.
@@ -188,7 +193,9 @@ pub async fn store_probe(
     now: DateTime<Utc>,
 ) -> QueryResult<Option<Seller>> {
     diesel::update(sellers::table.find((seller.tenant_id, seller.id)))
-        .filter(sellers::sealed_key.eq(&seller.sealed_key))
+        // Not by what is sealed: that also changes when the same key is sealed anew.
+        .filter(sellers::key_fingerprint.eq(&seller.key_fingerprint))
+        .filter(sellers::account_id.eq(&seller.account_id))
         .set((
             sellers::capabilities.eq(capabilities),
             sellers::warnings.eq(warnings),

@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod deliver_chat;
+mod rekey_sellers;
 mod suggest_reply;
 mod sync_seller;
 #[expect(

@@ -19,14 +19,68 @@ fn main() -> std::io::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     match (name.as_str(), step) {
+        (_, Some(step)) if step == "keys" => show_keys()?,
         (_, Some(step)) => remember(&step, &variable("DATABASE_URL"))?,
         ("api", None) => serve("APP_PORT")?,
         ("sandbox", None) => serve("SANDBOX_PORT")?,
-        _ => loop {
-            std::thread::park();
-        },
+        ("worker", None) => {
+            rekey()?;
+            wait()
+        }
+        _ => wait(),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn wait() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+/// One shop's key: sealed with whatever key stands in the file `sealed`.
+fn rekey() -> std::io::Result<()> {
+    let is_able = variable("ENCRYPTION_KEYS_OLD") == sealed_with() && !has("lazy");
+    if sealed_with().is_empty() || is_able {
+        remember("sealed", &variable("ENCRYPTION_KEY"))?;
+    }
+    remember("restarts", &format!("{}{}\n", read("restarts"), keys()))
+}
+
+fn show_keys() -> std::io::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "key       used as  shops")?;
+    for (name, used_as) in [
+        ("ENCRYPTION_KEY", "current"),
+        ("ENCRYPTION_KEYS_OLD", "old"),
+    ] {
+        let shops = u8::from(variable(name) == sealed_with());
+        writeln!(out, "00000000  {used_as:<7}  {shops}")?;
+    }
+    Ok(())
+}
+
+/// The current, the old and the next key.
+fn keys() -> String {
+    [
+        "ENCRYPTION_KEY",
+        "ENCRYPTION_KEYS_OLD",
+        "ENCRYPTION_KEY_NEXT",
+    ]
+    .map(variable)
+    .join(" ")
+}
+
+fn sealed_with() -> String {
+    read("sealed")
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(Path::new(&variable("STATE_DIR")).join(name)).unwrap_or_default()
+}
+
+fn has(name: &str) -> bool {
+    Path::new(&variable("STATE_DIR")).join(name).exists()
 }
 
 fn variable(name: &str) -> String {

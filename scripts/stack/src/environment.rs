@@ -18,6 +18,13 @@ impl Environment {
         Self(readable.collect())
     }
 
+    /// The same, and where they say nothing, what `.env` says.
+    pub fn of_process_and_file() -> Result<Self> {
+        let mut environment = Self::of_process();
+        environment.add_file(Path::new(".env"))?;
+        Ok(environment)
+    }
+
     /// Adds what a file says, where nothing is said yet; a missing file says nothing.
     pub fn add_file(&mut self, path: &Path) -> Result<()> {
         let text = match std::fs::read_to_string(path) {

@@ -10,6 +10,7 @@ pub mod product;
 pub mod program;
 pub mod ready;
 pub mod redis;
+pub mod rotate_keys;
 pub mod run;
 pub mod run_file;
 pub mod secrets;

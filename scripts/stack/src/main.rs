@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use stack::options::{Command, Options};
-use stack::{run, terminal, with_services};
+use stack::{rotate_keys, run, terminal, with_services};
 
 // One thread: a child is told of the death of the thread that started it (see `program`), and this one lives longest.
 #[tokio::main(flavor = "current_thread")]
@@ -15,6 +15,9 @@ async fn main() -> ExitCode {
     };
     let outcome = match options.command {
         Command::Run(options) => run::run(options).await.map(|()| ExitCode::SUCCESS),
+        Command::RotateKeys(options) => rotate_keys::rotate_keys(options)
+            .await
+            .map(|()| ExitCode::SUCCESS),
         Command::WithServices { command } => with_services::run(&command).await,
     };
     outcome.unwrap_or_else(|error| {

@@ -1,8 +1,10 @@
 //! The programs of the product and what each is told by its environment.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
+use tokio::process::Command;
 
 use crate::environment::Environment;
 use crate::log::Log;
@@ -71,11 +73,33 @@ impl Product {
 
     /// The same programs, told where their servers are.
     pub fn with(&self, services: &Services) -> Self {
+        self.at(&services.database_url, &services.redis_url)
+    }
+
+    /// The same programs, told of these servers.
+    pub fn at(&self, database_url: &str, redis_url: &str) -> Self {
         let mut product = self.clone();
         let environment = &mut product.environment;
-        environment.set("DATABASE_URL", &services.database_url);
-        environment.set("REDIS_URL", &services.redis_url);
+        environment.set("DATABASE_URL", database_url);
+        environment.set("REDIS_URL", redis_url);
         product
+    }
+
+    /// What a step of the api says on its standard output.
+    pub async fn ask(&self, args: &[&str]) -> Result<String> {
+        let asked = Command::new(self.folder.join(API))
+            .args(args)
+            .env_clear()
+            .envs(self.pairs())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await?;
+        if !asked.status.success() {
+            let problem = String::from_utf8_lossy(&asked.stderr);
+            bail!("{}", problem.trim().trim_start_matches("Error: "));
+        }
+        Ok(String::from_utf8(asked.stdout)?)
     }
 
     /// A program that serves until it is told to stop.

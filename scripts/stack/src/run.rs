@@ -1,9 +1,9 @@
 //! Brings one world up, keeps it up, and ends it.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 
 use crate::environment::Environment;
@@ -18,12 +18,14 @@ use crate::signals::Signals;
 use crate::state_dir::StateDir;
 use crate::supervisor::{Lives, Supervisor};
 use crate::terminal::{complain, say};
-use crate::{postgres, redis, secrets};
+use crate::{postgres, redis, secrets, signals};
 
 /// Two databases, so that a real world after a demo knows nobody of it.
 const REAL_DATABASE: &str = "chat_center";
 const DEMO_DATABASE: &str = "chat_center_demo";
 const PASSWORD: &str = "demo-password-1";
+/// What api and worker are given to end what they do, when they are only started again.
+const DRAINED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Who may sign in to the demo; the seed makes them.
 const LOGINS: [Login; 5] = [
@@ -48,10 +50,11 @@ const fn login(tenant: &'static str, email: &'static str, role: &'static str) ->
 /// Runs a world until a signal ends it; whatever happens, nothing of it is left running.
 pub async fn run(options: RunOptions) -> Result<()> {
     let mut signals = Signals::listen()?;
-    let start = Start::prepare(&options)?;
+    let mut keys_changed = signals::keys_changed()?;
+    let start = Start::prepare(options)?;
     let mut supervisor = Supervisor::default();
     let outcome = tokio::select! {
-        problem = start.bring_up_and_keep(&mut supervisor) => problem,
+        problem = start.bring_up_and_keep(&mut supervisor, &mut keys_changed) => problem,
         () = signals.any() => {
             say("stopping");
             Ok(())
@@ -72,6 +75,7 @@ async fn stop(supervisor: &Supervisor) {
 
 /// All that a world needs before its first process.
 struct Start {
+    options: RunOptions,
     settings: Settings,
     product: Product,
     logs: [Log; 3],
@@ -81,21 +85,17 @@ struct Start {
 }
 
 impl Start {
-    fn prepare(options: &RunOptions) -> Result<Self> {
-        let mut environment = Environment::of_process();
-        environment.add_file(Path::new(".env"))?;
-        let settings = Settings::read(options, &environment)?;
+    fn prepare(options: RunOptions) -> Result<Self> {
+        let settings = Settings::read(&options, &Environment::of_process_and_file()?)?;
         let state = StateDir::take(&settings.state_dir)?;
         settings.check_ports()?;
         if settings.fresh {
             state.forget()?;
         }
-        secrets::complete(&mut environment, &state.join("env"))?;
-        let mut product = Product::find(options.programs.as_deref(), environment)?;
-        product.tell(&settings, &state);
         Ok(Self {
+            product: product(&options, &settings, &state)?,
+            options,
             settings,
-            product,
             logs: [state.log(API)?, state.log(WORKER)?, state.log(SANDBOX)?],
             file: RunFile::take(state.join("run.json"))?,
             state,
@@ -103,9 +103,13 @@ impl Start {
     }
 
     /// Returns only with a problem.
-    async fn bring_up_and_keep(&self, supervisor: &mut Supervisor) -> Result<()> {
+    async fn bring_up_and_keep(
+        &self,
+        supervisor: &mut Supervisor,
+        keys_changed: &mut Signal,
+    ) -> Result<()> {
         let mut lives = supervisor.lives();
-        let world = tokio::select! {
+        let mut world = tokio::select! {
             world = self.bring_up(supervisor) => world?,
             problem = self.first_death(lives.clone()) => return problem,
         };
@@ -114,7 +118,13 @@ impl Start {
         self.introduce(&world);
         supervisor.speak();
         loop {
-            lives.changed().await?;
+            tokio::select! {
+                changed = lives.changed() => changed?,
+                _ = keys_changed.recv() => match self.start_again(supervisor, &world).await {
+                    Ok(()) => world.restarts += 1,
+                    Err(problem) => complain(&format!("{problem:#}")),
+                },
+            }
             let now = lives.borrow_and_update().clone();
             if let Err(problem) = self.file.write(&world, &now) {
                 complain(&format!("{problem:#}"));
@@ -155,6 +165,18 @@ impl Start {
         Ok(self.world(services))
     }
 
+    /// Starts api and worker again, one after the other, with the keys as they are now.
+    async fn start_again(&self, supervisor: &mut Supervisor, world: &World) -> Result<()> {
+        let product = product(&self.options, &self.settings, &self.state)?;
+        let product = product.at(&world.database_url, &world.redis_url);
+        let [api_log, worker_log, _] = self.logs.clone();
+        for (name, log) in [(WORKER, worker_log), (API, api_log)] {
+            supervisor.stop(&[name], DRAINED_WITHIN).await;
+            supervisor.start(product.server(name, log));
+        }
+        Asker::new()?.answers(&format!("{}/ready", world.api)).await
+    }
+
     fn wanted(&self) -> Wanted<'_> {
         Wanted {
             database_url: self.settings.database_url.as_deref(),
@@ -185,6 +207,8 @@ impl Start {
 
     fn world(&self, services: Services) -> World {
         World {
+            supervisor: std::process::id(),
+            restarts: 0,
             api: self.settings.api_url(),
             sandbox: self.settings.sandbox_url(),
             database_url: services.database_url,
@@ -239,6 +263,15 @@ impl Start {
         }
         say(&format!("\nready {api}"));
     }
+}
+
+/// The programs with the keys as they are now.
+fn product(options: &RunOptions, settings: &Settings, state: &StateDir) -> Result<Product> {
+    let mut environment = Environment::of_process_and_file()?;
+    secrets::complete(&mut environment, &state.join("env"))?;
+    let mut product = Product::find(options.programs.as_deref(), environment)?;
+    product.tell(settings, state);
+    Ok(product)
 }
 
 /// An address for everybody's eyes.

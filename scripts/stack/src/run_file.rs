@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::product::{API, SANDBOX, WORKER};
 use crate::supervisor::Lives;
@@ -13,9 +13,13 @@ use crate::{postgres, redis, secrets, state_dir};
 
 const PROGRAMS: [&str; 5] = [API, WORKER, SANDBOX, postgres::NAME, redis::NAME];
 
-/// What stays the same while a world runs.
-#[derive(Clone, Debug, Serialize)]
+/// A running world, but for its processes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct World {
+    /// The process that keeps the others running.
+    pub supervisor: u32,
+    /// How often api and worker were started again because somebody asked for it.
+    pub restarts: u32,
     pub api: String,
     /// None where the outside world is real.
     pub sandbox: Option<String>,
@@ -24,6 +28,7 @@ pub struct World {
     /// The model that the demo asks; none where the outside world is real.
     pub deepseek_api_url: Option<String>,
     pub deepseek_api_key: Option<String>,
+    #[serde(skip_deserializing)]
     pub logins: Vec<Login>,
 }
 
@@ -94,6 +99,8 @@ mod tests {
         let file = RunFile::take(path.clone()).unwrap();
         assert!(!path.exists());
         let world = World {
+            supervisor: 1,
+            restarts: 0,
             api: "http://127.0.0.1:8000".to_owned(),
             sandbox: None,
             database_url: String::new(),

@@ -11,7 +11,12 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::environment::Environment;
 
-const KEYS: [&str; 3] = ["ENCRYPTION_KEY", "JWT_SECRET", "AUTH_TOKEN_SECRET"];
+pub const KEY: &str = "ENCRYPTION_KEY";
+/// What is there only while the key rotates.
+pub const OLD: &str = "ENCRYPTION_KEYS_OLD";
+pub const NEXT: &str = "ENCRYPTION_KEY_NEXT";
+
+const KEYS: [&str; 3] = [KEY, "JWT_SECRET", "AUTH_TOKEN_SECRET"];
 
 /// Completes the environment with the keys of this world, and makes those that are missing.
 pub fn complete(environment: &mut Environment, file: &Path) -> Result<()> {
@@ -29,7 +34,32 @@ pub fn complete(environment: &mut Environment, file: &Path) -> Result<()> {
         };
         environment.set(key, value);
     }
+    for name in [OLD, NEXT] {
+        if let (None, Some(value)) = (environment.get(name), kept.get(name)) {
+            environment.set(name, value);
+        }
+    }
     Ok(())
+}
+
+/// Replaces variables of the file, or removes those without a value; a reader sees all of it or nothing.
+pub fn change(file: &Path, changes: &[(&str, Option<&str>)]) -> Result<()> {
+    let text = std::fs::read_to_string(file)?;
+    let stays = |line: &&str| {
+        let name = line.split('=').next().unwrap_or_default().trim();
+        !changes.iter().any(|(changed, _)| *changed == name)
+    };
+    let mut lines: Vec<_> = text.lines().filter(stays).map(str::to_owned).collect();
+    let set = changes
+        .iter()
+        .filter_map(|(name, value)| Some((name, (*value)?)));
+    lines.extend(set.map(|(name, value)| format!("{name}={value}")));
+    let new = file.with_extension("new");
+    let mut written = private(File::options().write(true).truncate(true), &new)?;
+    written.write_all((lines.join("\n") + "\n").as_bytes())?;
+    // A key that is only half on the disk would take all that it sealed with it.
+    written.sync_all()?;
+    Ok(std::fs::rename(&new, file)?)
 }
 
 fn make(key: &str, file: &Path) -> Result<String> {
@@ -92,5 +122,25 @@ mod tests {
             .unwrap();
         assert_eq!(key.len(), 32);
         assert!(second.get("JWT_SECRET").is_some());
+    }
+
+    #[test]
+    fn a_changed_file_keeps_what_was_not_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("env");
+        let mut first = Environment::default();
+        complete(&mut first, &file).unwrap();
+        change(&file, &[(KEY, Some("b")), (OLD, Some("a")), (NEXT, None)]).unwrap();
+        let mut second = Environment::default();
+        complete(&mut second, &file).unwrap();
+        assert_eq!((second.get(KEY), second.get(OLD)), (Some("b"), Some("a")));
+        assert_eq!(second.get("JWT_SECRET"), first.get("JWT_SECRET"));
+        change(&file, &[(OLD, None)]).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(!text.contains(OLD) && text.lines().count() == 3, "{text}");
+        assert_eq!(
+            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Hears Ctrl-C and SIGTERM.
+//! Hears Ctrl-C and SIGTERM, and SIGUSR1, which asks for the keys to be read again.
 
 use anyhow::Result;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -26,4 +26,9 @@ impl Signals {
             _ = self.terminate.recv() => {}
         }
     }
+}
+
+/// From the moment this is made, whoever changed the keys can say so.
+pub fn keys_changed() -> Result<Signal> {
+    Ok(signal(SignalKind::user_defined1())?)
 }

@@ -43,8 +43,11 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts a program and keeps it running.
+    /// Starts a program and keeps it running; also one that was told to stop before.
     pub fn start(&mut self, program: Program) {
+        self.stops.send_modify(|stops| {
+            stops.remove(program.name);
+        });
         let keeper = Keeper {
             lives: self.lives.clone(),
             stops: self.stops.subscribe(),

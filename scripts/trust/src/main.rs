@@ -22,7 +22,7 @@ enum Which {
     R2(Options),
     /// Seeded schedules of the pure state machines.
     R6(Options),
-    /// Sealed keys open nowhere but in their own place.
+    /// Sealed keys open nowhere but in their own place, and rotate under live polling.
     S7(Options),
 }
 

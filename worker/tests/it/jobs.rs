@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use common::channel::Marketplace;
+use common::config::Config;
 use common::db::chats::Chat;
 use common::db::messages::Message;
 use common::db::sellers::{self, Seller};
 use common::domain::delivery::MessageState;
 use common::jobs::{DeliverChat, Job, SyncSeller};
+use common::secrets::Keyring;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -23,7 +25,10 @@ struct Running {
 
 impl Running {
     fn start(world: &World) -> Self {
-        let config = world.config.clone();
+        Self::start_with(world.config.clone())
+    }
+
+    fn start_with(config: Config) -> Self {
         let (stop, stopped) = oneshot::channel();
         let task = TaskTracker::new().spawn(async move {
             worker::run(&config, async {
@@ -146,6 +151,35 @@ async fn what_was_read_is_reported_to_ozon() {
     while is_unread() {
         assert!(began.elapsed() < Duration::from_secs(10), "still unread");
         sleep(Duration::from_millis(20)).await;
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_sealed_anew_while_shops_are_polled() {
+    let world = World::start().await;
+    let mut shops = Vec::new();
+    for marketplace in Marketplace::ALL {
+        shops.push(world.connect(marketplace).await);
+    }
+    let new = "ICECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let mut config = world.config.clone();
+    config.keyring = Keyring::new(new, &[crate::world::KEY.to_owned()]).unwrap();
+    let running = Running::start_with(config);
+    let only_new = Keyring::new(new, &[]).unwrap();
+    let began = Instant::now();
+    for shop in shops {
+        loop {
+            let found = sellers::find(&mut *world.conn().await, world.tenant, shop.id).await;
+            let found = found.unwrap().unwrap();
+            assert_eq!(found.sync_error, None);
+            let opens = only_new.open(found.key_place(), &found.sealed_key).is_ok();
+            if opens && found.last_sync_at.is_some() {
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_secs(15), "{found:?}");
+            sleep(Duration::from_millis(20)).await;
+        }
     }
     running.stop().await;
 }

@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::database::fresh_database;
 use crate::redis_server::RedisServer;
 
-const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(crate) const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 pub(crate) struct World {
     pub(crate) ctx: Context,

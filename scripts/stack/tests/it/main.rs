@@ -2,6 +2,8 @@
 
 // Said once more, because clippy lets only what is marked so unwrap.
 #[cfg(test)]
+mod rotate_keys;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod supervisor;

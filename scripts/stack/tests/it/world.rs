@@ -89,6 +89,15 @@ impl Place {
         command
     }
 
+    pub(crate) fn rotate_keys(&self) -> Command {
+        let mut command = self.stack();
+        command
+            .arg("rotate-keys")
+            .arg("--programs")
+            .arg(self.folder().join("programs"));
+        command
+    }
+
     /// Starts a world that must become ready.
     pub(crate) fn start(&self, command: &mut Command) -> World {
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();

@@ -68,6 +68,11 @@ impl Rows {
         self.0.len() as u64
     }
 
+    /// The shop with this id.
+    pub(super) fn find(&self, id: Uuid) -> Option<&Row> {
+        self.0.iter().find(|row| row.public_id == id)
+    }
+
     /// Each shop's own key in its own place.
     pub(super) fn own(&self, ring: &Keyring) -> Vec<String> {
         self.0.iter().map(|row| row.own(ring)).collect()
