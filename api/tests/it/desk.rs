@@ -4,4 +4,6 @@ mod chats;
 mod live;
 mod messages;
 mod pushes;
+mod rules;
 mod sellers;
+mod suggestions;

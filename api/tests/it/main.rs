@@ -9,6 +9,7 @@
 mod access;
 mod desk;
 mod input;
+mod llm_settings;
 mod outages;
 mod routes;
 mod seed;

@@ -4,6 +4,7 @@ mod answer;
 mod app;
 #[path = "../../../common/tests/support/database.rs"]
 mod database;
+mod drafts;
 mod guard;
 mod live;
 mod person;
