@@ -166,13 +166,17 @@ fn places(reading: &Reading, subject: &Subject<'_>) -> Vec<(Rule, Vec<Hit>)> {
     // A model chooses no address at all; a person may point into the marketplace itself.
     let mut links = links::find(reading, marketplace, is_model);
     links.retain(|link| !contacts.iter().any(|it| overlap(&it.span, &link.span)));
+    let guarantees = guarantee::find(reading, &sources);
+    // «гарантия 12 месяцев» is a guarantee, not a term as well.
+    let mut dates = dates::find(reading, &sources);
+    dates.retain(|date| !guarantees.iter().any(|it| overlap(&it.span, &date.span)));
     let mut places = vec![
         (Rule::Contacts, contacts),
         (Rule::Links, links),
         (Rule::Money, money::find(reading, &sources)),
-        (Rule::Dates, dates::find(reading, &sources)),
+        (Rule::Dates, dates),
         (Rule::Cancellation, cancellation::find(reading)),
-        (Rule::Guarantee, guarantee::find(reading, &sources)),
+        (Rule::Guarantee, guarantees),
         (Rule::Platforms, platforms::find(reading, marketplace)),
         (Rule::PersonalData, personal_data::find(reading)),
         (Rule::Blame, blame::find(reading)),
