@@ -36,6 +36,8 @@ pub struct Config {
     /// Opens `/metrics` to others than loopback.
     pub metrics_token: Option<SecretString>,
     pub cors_origins: Vec<String>,
+    /// The script of the page `/redoc`.
+    pub redoc_file: PathBuf,
     pub log: LogConfig,
 }
 
@@ -158,6 +160,10 @@ impl Config {
             clock_offset_ms: env.parse("CLOCK_OFFSET_MS", "milliseconds", 0)?,
             metrics_token: env.get("METRICS_TOKEN").map(Into::into),
             cors_origins: env.list("CORS_ORIGINS"),
+            redoc_file: env
+                .get("REDOC_FILE")
+                .unwrap_or(".local/redoc/redoc.standalone.js")
+                .into(),
             log: LogConfig {
                 level: env.get("LOG_LEVEL").unwrap_or("info").to_lowercase(),
                 dir: env.get("LOG_DIR").map(PathBuf::from),
