@@ -34,6 +34,10 @@ need_redis() {
   command -v redis-server >/dev/null || missing+=(redis-server)
 }
 
+need_curl() {
+  command -v curl >/dev/null || missing+=(curl)
+}
+
 # A Node for the pages' tools: the system's if it is new enough, else one that lies under .local.
 need_node() {
   local node=$PWD/.local/node

@@ -3,6 +3,7 @@
 pub mod asking;
 pub mod demo;
 pub mod document;
+pub mod guide;
 pub mod moments;
 pub mod names;
 pub mod operation;

@@ -1,4 +1,4 @@
-//! Sends every example of the OpenAPI document to a running demo and holds each answer against it.
+//! Sends every example of the OpenAPI document to a running demo, holds each answer against it, and runs the guide.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use api_examples::asking::Asking;
 use api_examples::demo::Demo;
 use api_examples::document::Document;
-use api_examples::moments;
+use api_examples::{guide, moments};
 use clap::Parser;
 use tokio::time::timeout;
 
@@ -75,6 +75,9 @@ async fn check_demo(demo: &Demo) -> Result<Vec<String>> {
         }
     }
     problems.extend(moments::unused(&document));
+    if let Err(problem) = guide::run(demo).await {
+        problems.push(format!("{problem:#}"));
+    }
     let line = format!("{answered} operations answered as documented, {streams} streams not asked");
     writeln!(std::io::stdout(), "{line}")?;
     Ok(problems)
