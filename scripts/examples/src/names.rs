@@ -1,20 +1,31 @@
 //! What stands in the demo for what the examples name: ids, versions, secrets.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use tokio::time::sleep;
 
 use crate::demo::Demo;
 use crate::operation::{Operation, Parameter};
 use crate::people;
 
 /// Fields and parameters that name something, and the list in which it is found.
-const LISTS: [(&str, &str); 3] = [
+const LISTS: [(&str, &str); 4] = [
     ("chat_id", "/api/chats"),
     ("seller_id", "/api/sellers"),
     ("message_id", "/api/messages"),
+    ("suggestion_id", "/api/suggestions"),
 ];
+
+/// What is listed only chat by chat, and where.
+const LISTS_OF_CHATS: [(&str, &str); 2] = [
+    ("/api/messages", "/api/messages/chat/{chat}"),
+    ("/api/suggestions", "/api/chats/{chat}/suggestions"),
+];
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 
 /// Finds things, as one person sees them.
 #[derive(Debug)]
@@ -78,13 +89,22 @@ impl Names<'_> {
         Ok(body)
     }
 
-    /// The first of a list.
+    /// The first of a list; one that each chat has for itself may still be filling.
     async fn first(&self, list: &str) -> Result<Value> {
-        if list == "/api/messages" {
-            let chat = Box::pin(self.first("/api/chats")).await?;
-            return self.head(&format!("{list}/chat/{}", chat["id"])).await;
+        let Some((_, of_chat)) = LISTS_OF_CHATS.iter().find(|(whole, _)| *whole == list) else {
+            return self.head(list).await;
+        };
+        for _ in 0..LOOKS {
+            let chats = self.get("/api/chats").await?;
+            for chat in chats["chats"].as_array().into_iter().flatten() {
+                let list = of_chat.replace("{chat}", &plain(&chat["id"]));
+                if let Ok(found) = self.head(&list).await {
+                    return Ok(found);
+                }
+            }
+            sleep(BETWEEN_LOOKS).await;
         }
-        self.head(list).await
+        bail!("no chat shows anything at {of_chat}")
     }
 
     async fn head(&self, list: &str) -> Result<Value> {

@@ -138,3 +138,40 @@ fn contents(about: &Value) -> Vec<Content> {
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn operation(method: &str, path: &str, answers: &Value) -> Operation {
+        Operation::read(method, path, &json!({ "responses": answers })).unwrap()
+    }
+
+    #[test]
+    fn sockets_and_mere_events_are_streams() {
+        let of = |answers| operation("get", "/", &answers).is_stream();
+        assert!(of(json!({ "101": {} })));
+        assert!(of(
+            json!({ "200": { "content": { "text/event-stream": {} } }, "500": {} })
+        ));
+        let both = json!({ "text/event-stream": {}, "application/json": {} });
+        assert!(!of(json!({ "200": { "content": both } })));
+        assert!(!of(json!({ "204": {} })));
+    }
+
+    #[test]
+    fn what_is_made_comes_before_what_is_taken_away() {
+        let turn = |method, path| operation(method, path, &json!({ "200": {} })).turn();
+        let turns = [
+            turn("post", "/things"),
+            turn("get", "/things/{id}"),
+            turn("post", "/things/{id}/close"),
+            turn("patch", "/things/{id}"),
+            turn("delete", "/things/{id}"),
+            turn("post", "/logout"),
+        ];
+        assert!(turns.is_sorted(), "{turns:?}");
+    }
+}
