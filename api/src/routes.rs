@@ -16,7 +16,6 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::http::{ApiError, KnownQueries, codes, frame, limit_body, refuse_unknown_queries};
 use crate::openapi;
@@ -32,7 +31,7 @@ pub fn router(state: AppState) -> Router {
     let origins = state.config.cors_origins.iter();
     let origins: Vec<_> = origins.filter_map(|origin| origin.parse().ok()).collect();
     let router = routes
-        .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
+        .merge(system::pages::pages())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(known, refuse_unknown_queries))

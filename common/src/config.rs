@@ -36,6 +36,8 @@ pub struct Config {
     /// Opens `/metrics` to others than loopback.
     pub metrics_token: Option<SecretString>,
     pub cors_origins: Vec<String>,
+    /// The script of the page `/redoc`.
+    pub redoc_file: PathBuf,
     pub log: LogConfig,
 }
 
@@ -158,6 +160,10 @@ impl Config {
             clock_offset_ms: env.parse("CLOCK_OFFSET_MS", "milliseconds", 0)?,
             metrics_token: env.get("METRICS_TOKEN").map(Into::into),
             cors_origins: env.list("CORS_ORIGINS"),
+            redoc_file: env
+                .get("REDOC_FILE")
+                .unwrap_or(".local/redoc/redoc.standalone.js")
+                .into(),
             log: LogConfig {
                 level: env.get("LOG_LEVEL").unwrap_or("info").to_lowercase(),
                 dir: env.get("LOG_DIR").map(PathBuf::from),
@@ -178,11 +184,23 @@ pub fn database_url(env: &Env) -> Result<SecretString, BadVariable> {
     if let Some(url) = env.url("DATABASE_URL")? {
         return Ok(url.replacen("+asyncpg", "", 1).into());
     }
-    let part = |name, default| env.get(name).unwrap_or(default).to_owned();
+    let part = |name, default| escaped(env.get(name).unwrap_or(default));
     let port: u16 = env.parse("DB_PORT", "a port, 1 to 65535", 5432)?;
-    let (host, user) = (part("DB_HOST", "127.0.0.1"), part("DB_USER", "chat_center"));
+    let host = env.get("DB_HOST").unwrap_or("127.0.0.1");
+    let user = part("DB_USER", "chat_center");
     let (password, name) = (part("DB_PASSWORD", ""), part("DB_NAME", "chat_center"));
     Ok(format!("postgres://{user}:{password}@{host}:{port}/{name}").into())
+}
+
+/// A part of an address in which no character means anything.
+fn escaped(part: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    part.bytes()
+        .map(|byte| match byte {
+            byte if is_plain(byte) => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 fn keyring(env: &Env) -> Result<Keyring, BadVariable> {
@@ -357,6 +375,17 @@ mod tests {
         let config =
             Config::read(&env(&[("DATABASE_URL", "postgresql+asyncpg://u:p@h/d")])).unwrap();
         assert_eq!(config.database_url.expose_secret(), "postgresql://u:p@h/d");
+    }
+
+    #[test]
+    fn a_password_may_hold_any_character() {
+        use secrecy::ExposeSecret;
+        let parts = [("DB_HOST", "postgres"), ("DB_PASSWORD", "p@s/s:w%?")];
+        let config = Config::read(&env(&parts)).unwrap();
+        assert_eq!(
+            config.database_url.expose_secret(),
+            "postgres://chat_center:p%40s%2Fs%3Aw%25%3F@postgres:5432/chat_center"
+        );
     }
 
     #[test]

@@ -4,3 +4,4 @@ pub mod docs;
 pub mod health;
 pub mod llm_settings;
 pub mod metrics;
+pub mod pages;

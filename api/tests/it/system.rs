@@ -86,9 +86,40 @@ async fn what_is_not_there_is_answered_in_our_form() {
 
 #[tokio::test]
 async fn the_documentation_is_served() {
-    let app = TestApp::start().await;
+    let script = concat!(env!("CARGO_TARGET_TMPDIR"), "/redoc.js");
+    std::fs::write(script, "// ReDoc").unwrap();
+    let app = TestApp::start_with(&[("REDOC_FILE", script)]).await;
     let document = app.get("/openapi.json").await;
     assert_eq!(document.expect(200)["openapi"], "3.1.0");
-    let page = app.get("/docs/").await;
-    assert!(page.text.contains("swagger-ui"));
+    assert_is_strict(&app.get("/docs/").await, "swagger-ui");
+    assert_is_strict(&app.get("/redoc").await, "<redoc spec-url=");
+    let served = app.get("/redoc/redoc.standalone.js").await;
+    assert_eq!(served.text, "// ReDoc");
+    assert!(served.header("content-type").starts_with("text/javascript"));
+}
+
+/// The page runs no script that stands in it, and may load nothing from elsewhere.
+fn assert_is_strict(page: &Answer, shows: &str) {
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains(shows), "{}", page.text);
+    for script in page.text.split("<script").skip(1) {
+        let (attributes, rest) = script.split_once('>').unwrap();
+        let inside = rest.split_once("</script>").unwrap().0;
+        assert!(attributes.contains(" src=") && inside.trim().is_empty());
+        assert!(!attributes.contains("//"), "{attributes}");
+    }
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';"));
+    assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("//"));
+}
+
+#[tokio::test]
+async fn without_redoc_its_page_says_how_to_get_it() {
+    let app = TestApp::start_with(&[("REDOC_FILE", "/nowhere/redoc.js")]).await;
+    let page = app.get("/redoc").await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.text.lines().count(), 1);
+    assert!(page.text.contains("scripts/redoc"), "{}", page.text);
+    let script = app.get("/redoc/redoc.standalone.js").await;
+    script.expect_error(404, "not_found");
 }

@@ -89,7 +89,7 @@ pub async fn get_me(State(state): State<AppState>, person: Person) -> ApiResult<
 /// Changes the name of who is signed in.
 #[utoipa::path(
     put, path = "/api/v1/users/me", tag = "access", security(("bearer" = [])),
-    request_body(content = MeChange, example = json!({"username": "anna"})),
+    request_body(content = MeChange, example = json!({"username": "owner"})),
     responses(
         (status = 200, description = "the person", body = Me, example = json!(examples::me())),
         (status = 409, description = "`username_taken`"),

@@ -28,8 +28,9 @@ pub struct HoursView {
     #[schema(value_type = i64)]
     id: BusinessHoursId,
     name: String,
-    #[serde(flatten)]
-    spec: BusinessHoursSpec,
+    zone: String,
+    week: common::domain::business_hours::WeekSpec,
+    holidays: Vec<common::domain::business_hours::HolidaySpec>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -86,10 +87,13 @@ impl Validate for HoursBody {
 
 impl From<BusinessHoursRow> for HoursView {
     fn from(row: BusinessHoursRow) -> Self {
+        let spec = row.spec.0;
         Self {
             id: row.id,
             name: row.name,
-            spec: row.spec.0,
+            zone: spec.zone,
+            week: spec.week,
+            holidays: spec.holidays,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
