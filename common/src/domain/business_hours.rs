@@ -252,3 +252,145 @@ fn later(at: DateTime<Utc>, span: TimeDelta) -> DateTime<Utc> {
     at.checked_add_signed(span)
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NINE_TO_FIVE: Interval = Interval {
+        from: 540,
+        to: 1020,
+    };
+    const NIGHT: Interval = Interval {
+        from: 1320,
+        to: 1560,
+    };
+    const WHOLE_DAY: Interval = Interval { from: 0, to: 1440 };
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn every_day(zone: &str, interval: Interval) -> BusinessHours {
+        let week = std::array::from_fn(|_| vec![interval]);
+        BusinessHours::new(zone, week, BTreeMap::new()).unwrap()
+    }
+
+    fn weekdays(zone: &str, holidays: &[(&str, &[Interval])]) -> BusinessHours {
+        let week = std::array::from_fn(|day| if day < 5 { vec![NINE_TO_FIVE] } else { vec![] });
+        let holidays = holidays.iter();
+        let holidays = holidays.map(|(date, hours)| (date.parse().unwrap(), hours.to_vec()));
+        BusinessHours::new(zone, week, holidays.collect()).unwrap()
+    }
+
+    #[test]
+    fn an_hour_from_friday_afternoon_ends_on_monday_morning() {
+        let hours = weekdays("Europe/Moscow", &[]);
+        let walk = hours.walk(at("2026-11-20T16:30:00+03:00"), TimeDelta::hours(1));
+        let walk = walk.unwrap();
+        assert_eq!(walk.due, at("2026-11-23T09:30:00+03:00"));
+        let stretch = |from, to| Stretch {
+            from: at(from),
+            to: at(to),
+        };
+        assert_eq!(
+            walk.stretches,
+            [
+                stretch("2026-11-20T16:30:00+03:00", "2026-11-20T17:00:00+03:00"),
+                stretch("2026-11-23T09:00:00+03:00", "2026-11-23T09:30:00+03:00"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_fits_before_closing_is_due_at_closing() {
+        let hours = weekdays("Europe/Moscow", &[]);
+        let due = hours.add(at("2026-11-20T15:59:30+03:00"), TimeDelta::seconds(3630));
+        assert_eq!(due, Some(at("2026-11-20T17:00:00+03:00")));
+        assert!(!hours.is_open(at("2026-11-20T17:00:00+03:00")));
+        assert!(hours.is_open(at("2026-11-20T09:00:00+03:00")));
+    }
+
+    #[test]
+    fn holidays_replace_the_usual_hours() {
+        let short: &[_] = &[Interval { from: 600, to: 720 }];
+        let holidays = [("2026-11-23", &[][..]), ("2026-11-28", short)];
+        let hours = weekdays("Europe/Moscow", &holidays);
+        let due = hours.add(at("2026-11-20T16:30:00+03:00"), TimeDelta::hours(1));
+        assert_eq!(due, Some(at("2026-11-24T09:30:00+03:00")));
+        let due = hours.add(at("2026-11-27T16:30:00+03:00"), TimeDelta::hours(1));
+        assert_eq!(due, Some(at("2026-11-28T10:30:00+03:00")));
+    }
+
+    #[test]
+    fn a_night_belongs_to_the_day_it_begins_on() {
+        let closed = BTreeMap::from([("2026-11-24".parse().unwrap(), vec![])]);
+        let week = std::array::from_fn(|_| vec![NIGHT]);
+        let hours = BusinessHours::new("Asia/Kolkata", week, closed).unwrap();
+        assert!(hours.is_open(at("2026-11-24T01:59:59+05:30")));
+        assert!(!hours.is_open(at("2026-11-24T23:00:00+05:30")));
+        assert!(!hours.is_open(at("2026-11-25T01:00:00+05:30")));
+        assert!(hours.is_open(at("2026-11-25T22:00:00+05:30")));
+    }
+
+    #[test]
+    fn hours_that_overlap_count_once() {
+        let mut week: [Vec<Interval>; 7] = Default::default();
+        week[0] = vec![
+            Interval {
+                from: 600,
+                to: 2880,
+            },
+            NINE_TO_FIVE,
+        ];
+        week[1] = vec![NINE_TO_FIVE];
+        let hours = BusinessHours::new("UTC", week, BTreeMap::new()).unwrap();
+        let (monday, wednesday) = (at("2026-11-23T00:00:00Z"), at("2026-11-25T00:00:00Z"));
+        let open = hours.open_between(monday, wednesday);
+        assert_eq!(open, TimeDelta::hours(39));
+        assert_eq!(hours.walk(monday, open).unwrap().stretches.len(), 1);
+        assert_eq!(hours.open_between(wednesday, monday), TimeDelta::zero());
+    }
+
+    #[test]
+    fn a_day_that_never_was_has_no_hours() {
+        let hours = every_day("Pacific/Apia", NINE_TO_FIVE);
+        let due = hours.add(at("2011-12-29T16:30:00-10:00"), TimeDelta::hours(1));
+        assert_eq!(due, Some(at("2011-12-31T09:30:00+14:00")));
+    }
+
+    #[test]
+    fn a_span_is_searched_for_400_days() {
+        let never = BusinessHours::new("UTC", Default::default(), BTreeMap::new()).unwrap();
+        let start = at("2026-11-23T00:00:00Z");
+        assert_eq!(never.add(start, TimeDelta::seconds(1)), None);
+        assert_eq!(never.add(start, TimeDelta::zero()), Some(start));
+        let always = every_day("Europe/Berlin", WHOLE_DAY);
+        let walk = always.walk(start, TimeDelta::days(400)).unwrap();
+        assert_eq!(walk.due, start + TimeDelta::days(400));
+        assert_eq!(walk.stretches.len(), 1);
+        assert_eq!(always.add(start, TimeDelta::days(401)), None);
+    }
+
+    #[test]
+    fn the_ends_of_time_are_no_trouble() {
+        let hours = every_day("Europe/Moscow", NIGHT);
+        for end in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+            assert_eq!(hours.add(end, TimeDelta::zero()), Some(end));
+            hours.is_open(end);
+            hours.walk(end, TimeDelta::MAX);
+        }
+    }
+
+    #[test]
+    fn too_many_hours_are_refused() {
+        let mut week: [Vec<Interval>; 7] = Default::default();
+        week[6] = vec![NINE_TO_FIVE; 13];
+        let refused = BusinessHours::new("UTC", week, BTreeMap::new()).unwrap_err();
+        assert_eq!(refused.to_string(), "sun: more than 12 intervals");
+        let dates = NaiveDate::MIN.iter_days().take(1001);
+        let holidays = dates.map(|date| (date, vec![])).collect();
+        let refused = BusinessHours::new("UTC", Default::default(), holidays);
+        assert_eq!(refused, Err(InvalidHours::TooManyHolidays));
+    }
+}

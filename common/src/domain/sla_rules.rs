@@ -125,3 +125,168 @@ impl Conditions {
         place + others.iter().filter(|wanted| wanted.is_some()).count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FACTS: Facts<'static> = Facts {
+        marketplace: Marketplace::Ozon,
+        seller: SellerId(7),
+        chat_type: Some("buyer_seller"),
+        intent: Some("return"),
+        texts: &["Здравствуйте", "Хочу оформить возврат"],
+    };
+
+    fn rule(id: i64, priority: i32, conditions: Conditions) -> SlaRule {
+        SlaRule {
+            id: SlaRuleId(id),
+            name: format!("rule {id}"),
+            priority,
+            is_active: true,
+            conditions,
+            answer_within_s: 3600,
+            at_risk_s: None,
+            business_hours: None,
+            source: "ours".to_owned(),
+        }
+    }
+
+    fn everything() -> Conditions {
+        Conditions {
+            matches_everything: true,
+            ..Conditions::default()
+        }
+    }
+
+    fn ozon() -> Conditions {
+        Conditions {
+            marketplace: Some(Marketplace::Ozon),
+            ..Conditions::default()
+        }
+    }
+
+    fn seller(id: i64) -> Conditions {
+        Conditions {
+            seller: Some(SellerId(id)),
+            ..Conditions::default()
+        }
+    }
+
+    fn intent(intent: &str) -> Conditions {
+        Conditions {
+            intent: Some(intent.to_owned()),
+            ..Conditions::default()
+        }
+    }
+
+    fn keyword(keyword: &str) -> Conditions {
+        Conditions {
+            keyword: Some(keyword.to_owned()),
+            ..Conditions::default()
+        }
+    }
+
+    fn chat_type(chat_type: &str) -> Conditions {
+        Conditions {
+            chat_type: Some(chat_type.to_owned()),
+            ..Conditions::default()
+        }
+    }
+
+    fn picked(rules: &[SlaRule]) -> Option<i64> {
+        pick(rules, &FACTS).map(|rule| rule.id.0)
+    }
+
+    #[test]
+    fn each_condition_is_judged() {
+        let wildberries = Conditions {
+            marketplace: Some(Marketplace::Wildberries),
+            ..Conditions::default()
+        };
+        for (conditions, judgement) in [
+            (Conditions::default(), Judgement::NoConditions),
+            (everything(), Judgement::Matches),
+            (ozon(), Judgement::Matches),
+            (wildberries, Judgement::WrongMarketplace),
+            (seller(7), Judgement::Matches),
+            (seller(8), Judgement::WrongSeller),
+            (intent("return"), Judgement::Matches),
+            (intent("delivery"), Judgement::WrongIntent),
+            (keyword("возврат*"), Judgement::Matches),
+            (keyword("возвра"), Judgement::NoKeyword),
+            (keyword("здравствуйте хочу"), Judgement::NoKeyword),
+            (keyword(" "), Judgement::NoKeyword),
+            (chat_type("buyer_seller"), Judgement::Matches),
+            (chat_type("support"), Judgement::WrongChatType),
+        ] {
+            let rule = rule(1, 0, conditions);
+            assert_eq!(judge(&rule, &FACTS), judgement, "{:?}", rule.conditions);
+        }
+    }
+
+    #[test]
+    fn all_conditions_must_hold() {
+        let mut both = ozon();
+        both.intent = Some("delivery".to_owned());
+        both.matches_everything = true;
+        assert_eq!(judge(&rule(1, 0, both), &FACTS), Judgement::WrongIntent);
+    }
+
+    #[test]
+    fn what_is_unknown_matches_no_condition() {
+        let unknown = Facts {
+            chat_type: None,
+            intent: None,
+            texts: &[],
+            ..FACTS
+        };
+        let judged = |conditions| judge(&rule(1, 0, conditions), &unknown);
+        assert_eq!(judged(intent("return")), Judgement::WrongIntent);
+        assert_eq!(judged(chat_type("buyer_seller")), Judgement::WrongChatType);
+        assert_eq!(judged(keyword("возврат")), Judgement::NoKeyword);
+        assert_eq!(judged(everything()), Judgement::Matches);
+    }
+
+    #[test]
+    fn an_inactive_rule_counts_for_nothing() {
+        let mut inactive = rule(1, 9, everything());
+        inactive.is_active = false;
+        assert_eq!(judge(&inactive, &FACTS), Judgement::Inactive);
+        assert_eq!(picked(&[inactive, rule(2, 0, everything())]), Some(2));
+    }
+
+    #[test]
+    fn the_highest_priority_counts_then_the_more_specific_then_the_oldest() {
+        let both = Conditions {
+            intent: Some("return".to_owned()),
+            ..ozon()
+        };
+        for (rules, expected) in [
+            (vec![], None),
+            (vec![rule(1, 5, Conditions::default())], None),
+            (
+                vec![rule(1, 0, both.clone()), rule(2, 1, everything())],
+                Some(2),
+            ),
+            (vec![rule(1, -1, ozon()), rule(2, -2, ozon())], Some(1)),
+            (vec![rule(1, 0, everything()), rule(2, 0, ozon())], Some(2)),
+            (vec![rule(1, 0, ozon()), rule(2, 0, both)], Some(2)),
+            (vec![rule(1, 0, ozon()), rule(2, 0, seller(7))], Some(2)),
+            (
+                vec![rule(4, 0, ozon()), rule(3, 0, intent("return"))],
+                Some(3),
+            ),
+            (
+                vec![rule(3, 0, intent("return")), rule(4, 0, ozon())],
+                Some(3),
+            ),
+            (
+                vec![rule(1, 9, seller(8)), rule(2, 0, everything())],
+                Some(2),
+            ),
+        ] {
+            assert_eq!(picked(&rules), expected, "{rules:?}");
+        }
+    }
+}

@@ -156,3 +156,104 @@ fn write_day(intervals: &[Interval]) -> Vec<IntervalSpec> {
 fn write_time(minutes: u16) -> String {
     format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop_assert_eq, proptest};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(json: Value) -> Result<BusinessHours, InvalidHours> {
+        serde_json::from_value::<BusinessHoursSpec>(json)
+            .unwrap()
+            .try_into()
+    }
+
+    fn tuesday(from: &str, to: &str) -> Result<Vec<Interval>, InvalidHours> {
+        let tuesday = json!([{"from": from, "to": to}]);
+        read(json!({"zone": "UTC", "week": {"tue": tuesday}})).map(|hours| hours.week[1].clone())
+    }
+
+    #[test]
+    fn hours_are_read_and_written_as_people_write_them() {
+        let spec = json!({
+            "zone": "Europe/Moscow",
+            "week": {
+                "mon": [{"from": "09:00", "to": "13:00"}, {"from": "14:00", "to": "18:00"}],
+                "tue": [{"from": "22:00", "to": "02:00"}],
+                "wed": [{"from": "00:00", "to": "24:00"}],
+                "thu": [{"from": "10:00", "to": "34:30"}],
+                "fri": [], "sat": [], "sun": [],
+            },
+            "holidays": [
+                {"date": "2026-12-31", "intervals": [{"from": "09:00", "to": "12:00"}]},
+                {"date": "2027-01-01", "intervals": []},
+            ],
+        });
+        let hours: BusinessHours = serde_json::from_value(spec.clone()).unwrap();
+        assert_eq!(
+            hours.week[1],
+            [Interval {
+                from: 1320,
+                to: 1560
+            }]
+        );
+        assert_eq!(hours.week[2], [Interval { from: 0, to: 1440 }]);
+        assert_eq!(
+            hours.week[3],
+            [Interval {
+                from: 600,
+                to: 2070
+            }]
+        );
+        assert_eq!(serde_json::to_value(hours).unwrap(), spec);
+    }
+
+    #[test]
+    fn midnight_ends_a_day_either_way() {
+        let late = Ok(vec![Interval {
+            from: 1320,
+            to: 1440,
+        }]);
+        assert_eq!(tuesday("22:00", "24:00"), late);
+        assert_eq!(tuesday("22:00", "00:00"), late);
+    }
+
+    #[test]
+    fn what_is_no_hours_is_refused() {
+        let day = Day::Weekday(chrono::Weekday::Tue);
+        for text in [
+            "9:00",
+            "09:60",
+            "0900",
+            "+9:00",
+            "48:01",
+            "09:00:00",
+            "",
+            "٠٩:٠٠",
+        ] {
+            let text = text.to_owned();
+            let refused = tuesday(&text, "18:00");
+            assert_eq!(refused, Err(InvalidHours::InvalidTime { day, text }));
+        }
+        let empty = Err(InvalidHours::EmptyInterval { day });
+        assert_eq!(tuesday("09:00", "09:00"), empty);
+        let out_of_range = Err(InvalidHours::IntervalOutOfRange { day });
+        assert_eq!(tuesday("24:00", "25:00"), out_of_range);
+        let unknown = read(json!({"zone": "Europe/Atlantis", "week": {}})).unwrap_err();
+        assert_eq!(unknown.to_string(), "unknown time zone \"Europe/Atlantis\"");
+        let twice = json!([{"date": "2027-01-01"}, {"date": "2027-01-01"}]);
+        let twice = read(json!({"zone": "UTC", "week": {}, "holidays": twice})).unwrap_err();
+        assert_eq!(twice.to_string(), "2027-01-01: the date is there twice");
+    }
+
+    proptest! {
+        #[test]
+        fn any_interval_survives_writing(from in 0..1440_u16, length in 1..2880_u16) {
+            let interval = Interval { from, to: (from + length).min(2880) };
+            let day = Day::Weekday(chrono::Weekday::Mon);
+            prop_assert_eq!(read_day(day, &write_day(&[interval])), Ok(vec![interval]));
+        }
+    }
+}

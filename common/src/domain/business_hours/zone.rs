@@ -40,3 +40,71 @@ fn changes_at(zone: Tz, at: DateTime<Utc>) -> bool {
     };
     offset(at) != offset(at - TimeDelta::seconds(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDate;
+
+    use super::*;
+
+    /// How long a place is open on one day, in minutes of real time.
+    fn open(zone: &str, date: &str, from: i64, to: i64) -> i64 {
+        let zone: Tz = zone.parse().unwrap();
+        let midnight = date
+            .parse::<NaiveDate>()
+            .unwrap()
+            .and_hms_opt(0, 0, 0)
+            .unwrap();
+        let from = opening(zone, midnight + TimeDelta::minutes(from)).unwrap();
+        let to = closing(zone, midnight + TimeDelta::minutes(to)).unwrap();
+        (to - from).num_minutes()
+    }
+
+    #[test]
+    fn days_are_as_long_as_the_clocks_make_them() {
+        for (zone, date, minutes) in [
+            ("Europe/Moscow", "2026-03-29", 24 * 60),
+            ("Asia/Kolkata", "2026-03-29", 24 * 60),
+            ("Europe/Berlin", "2026-03-29", 23 * 60),
+            ("Europe/Berlin", "2026-10-25", 25 * 60),
+            ("Australia/Lord_Howe", "2026-04-05", 24 * 60 + 30),
+            ("Australia/Lord_Howe", "2026-10-04", 23 * 60 + 30),
+            ("Africa/Cairo", "2026-04-24", 23 * 60),
+            ("Africa/Cairo", "2026-10-29", 25 * 60),
+            ("America/Sao_Paulo", "2018-11-04", 23 * 60),
+            ("America/Sao_Paulo", "2018-02-17", 25 * 60),
+            ("America/Sao_Paulo", "2026-11-01", 24 * 60),
+            ("Pacific/Apia", "2011-12-29", 24 * 60),
+            ("Pacific/Apia", "2011-12-30", 0),
+            ("Pacific/Apia", "2011-12-31", 24 * 60),
+            ("Europe/Moscow", "2014-10-26", 25 * 60),
+        ] {
+            assert_eq!(open(zone, date, 0, 24 * 60), minutes, "{zone} {date}");
+        }
+    }
+
+    #[test]
+    fn times_that_do_not_exist_move_to_the_first_that_does() {
+        let spring = |from, to| open("Europe/Berlin", "2026-03-29", from, to);
+        assert_eq!(spring(120, 180), 0);
+        assert_eq!(spring(150, 240), 60);
+        assert_eq!(spring(60, 150), 60);
+    }
+
+    #[test]
+    fn an_hour_that_happens_twice_counts_twice_and_no_other() {
+        let autumn = |from, to| open("Europe/Berlin", "2026-10-25", from, to);
+        assert_eq!(autumn(120, 180), 120);
+        assert_eq!(autumn(150, 180), 90);
+        assert_eq!(autumn(60, 150), 150);
+        assert_eq!(
+            autumn(60, 120),
+            60,
+            "two o'clock comes again, but the place is closed"
+        );
+        assert_eq!(
+            open("Europe/Berlin", "2026-10-24", 22 * 60, 26 * 60),
+            4 * 60
+        );
+    }
+}
