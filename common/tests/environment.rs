@@ -1,5 +1,7 @@
 //! Every variable that the product reads stands in `.env.example`, which names no other, and in `docker-compose.yml`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -27,9 +27,9 @@ const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(2);
 /// What an alarm led to.
 enum Rung {
     /// The shop is to be read before a breach is declared.
-    LookFirst(Seller),
+    LookFirst(Box<Seller>),
     Done {
-        chat: Chat,
+        chat: Box<Chat>,
         /// When the chat's alarm rings next.
         next: Option<DateTime<Utc>>,
         told: Option<Event>,
@@ -85,7 +85,7 @@ async fn ring(
             };
             if wants_last_look(&seller, &nearer, now) {
                 chats::set_alarm(conn, tenant, id, claimed.alarm_at).await?;
-                return Ok(Some(Rung::LookFirst(seller)));
+                return Ok(Some(Rung::LookFirst(Box::new(seller))));
             }
             note_breach(conn, &chat, &obligation, &seller, now).await?
         } else if now >= nearer.at_risk_at && obligation.breached_at.is_none() {
@@ -104,7 +104,11 @@ async fn ring(
     let next = chat.alarm_at;
     chats::set_alarm(conn, tenant, id, claimed.alarm_at).await?;
     let told = untold(chat.obligation());
-    Ok(Some(Rung::Done { chat, next, told }))
+    Ok(Some(Rung::Done {
+        chat: Box::new(chat),
+        next,
+        told,
+    }))
 }
 
 /// What was noted and people are yet to be told, perhaps by a process that died.
