@@ -60,7 +60,7 @@ fn described() -> (Router<AppState>, OpenApi) {
 
 fn paths() -> OpenApiRouter<AppState> {
     use self::access::{auth, users};
-    use self::desk::{chats, live, messages, pushes, sellers};
+    use self::desk::{chats, live, messages, notes, pushes, sellers};
     use self::system::{docs, health, metrics};
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(auth::register))
@@ -82,6 +82,10 @@ fn paths() -> OpenApiRouter<AppState> {
         .routes(routes!(chats::close_chat))
         .routes(routes!(chats::reopen_chat))
         .routes(routes!(chats::assign_chat))
+        .routes(routes!(chats::set_chat_tags))
+        .routes(routes!(chats::list_tags))
+        .routes(routes!(notes::list_notes, notes::create_note))
+        .routes(routes!(notes::update_note, notes::delete_note))
         .routes(routes!(messages::list_messages))
         .routes(routes!(messages::create_message))
         .routes(routes!(messages::get_message))

@@ -9,6 +9,7 @@ pub mod audit_log;
 pub mod chats;
 pub mod leases;
 pub mod messages;
+pub mod notes;
 pub mod obligations;
 pub mod read_receipts;
 pub mod sellers;

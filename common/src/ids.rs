@@ -50,6 +50,8 @@ row_ids! {
     ChatId,
     /// One message of a chat.
     MessageId,
+    /// What somebody told the others about a chat.
+    NoteId,
     /// A time in which an answer was owed.
     ObligationId,
     /// A rule within which time buyers are answered.

@@ -22,6 +22,7 @@ const NAMES_TENANT: &[&str] = &[
     ": &NewAttempt",
     ": &NewEntry",
     ": &NewMessage",
+    ": &NewNote",
     ": &NewSeller",
     ": &NewSession",
     ": &NewSuggestion",

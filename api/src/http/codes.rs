@@ -104,6 +104,7 @@ codes! {
     SELLER_NOT_FOUND = NotFound "seller_not_found", "there is no such seller";
     CHAT_NOT_FOUND = NotFound "chat_not_found", "there is no such chat";
     MESSAGE_NOT_FOUND = NotFound "message_not_found", "there is no such message";
+    NOTE_NOT_FOUND = NotFound "note_not_found", "there is no such note";
 
     METHOD_NOT_ALLOWED = MethodNotAllowed "method_not_allowed",
         "this address does not take this method";

@@ -96,6 +96,24 @@ pub fn closed_chat() -> Value {
     chat
 }
 
+pub fn tagged_chat() -> Value {
+    let mut chat = chat();
+    chat["tags"] = json!(["возврат", "VIP"]);
+    chat
+}
+
+pub fn note() -> Value {
+    json!({
+        "id": 5, "chat_id": 7, "author": { "user_id": 3, "name": "anna" },
+        "text": "Обещал перезвонить в пятницу", "created_at": "2026-11-21T09:40:00Z",
+        "edited_at": null,
+    })
+}
+
+pub fn note_page() -> Value {
+    json!({ "notes": [note()], "next_cursor": null })
+}
+
 pub fn chat_page() -> Value {
     json!({ "chats": [chat()], "next_cursor": null })
 }

@@ -3,5 +3,6 @@
 pub mod chats;
 pub mod live;
 pub mod messages;
+pub mod notes;
 pub mod pushes;
 pub mod sellers;

@@ -3,5 +3,7 @@
 mod chats;
 mod live;
 mod messages;
+mod notes;
 mod pushes;
 mod sellers;
+mod tags;

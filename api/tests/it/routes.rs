@@ -152,6 +152,10 @@ async fn what_is_foreign_is_not_there() {
     let shop = app.shop(owner.tenant(), Marketplace::Ozon).await;
     let chat = app.chat_of(&shop, "Где заказ?").await;
     let message = chat.last_buyer_message_id.unwrap();
+    let id_of = |answer: Answer| answer.expect(201)["id"].to_string();
+    let path = format!("/api/chats/{}/notes", chat.id);
+    let note = id_of(owner.post(&path, &json!({ "text": "x" })).await);
+    let chat = app.chat(owner.tenant(), chat.id).await;
     let mut covered = 0;
     for operation in operations() {
         let id = match operation.path.as_str() {
@@ -159,6 +163,7 @@ async fn what_is_foreign_is_not_there() {
             path if path.starts_with("/api/chats/{") => chat.id.to_string(),
             path if path.starts_with("/api/messages/chat/") => chat.id.to_string(),
             path if path.starts_with("/api/messages/{") => message.to_string(),
+            path if path.starts_with("/api/notes/{") => note.clone(),
             path => {
                 assert!(!path.contains('{') || path.starts_with("/hooks/"), "{path}");
                 continue;

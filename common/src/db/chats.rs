@@ -2,6 +2,8 @@
 
 mod delivery;
 mod desk;
+mod filters;
+mod tags;
 
 use chrono::{DateTime, Utc};
 use diesel::deserialize::FromSqlRow;
@@ -24,9 +26,9 @@ pub use self::delivery::{
     claim_delivery_if_due, claim_due_deliveries_across_tenants, give_back, lock_claimed, release,
     schedule_delivery,
 };
-pub use self::desk::{
-    Assignee, ChatCursor, ChatFilter, ChatSort, ViewCounts, assign, counts, list,
-};
+pub use self::desk::{ChatCursor, ChatSort, ViewCounts, assign, counts, list, touch};
+pub use self::filters::{Assignee, ChatFilter, SuggestionFilter};
+pub use self::tags::{TagUse, set_tags, tags_in_use};
 
 /// A row.
 #[derive(Clone, Debug, Queryable, Selectable, QueryableByName)]

@@ -38,6 +38,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    chat_searches (tenant_id, chat_id) {
+        tenant_id -> Uuid,
+        chat_id -> Int8,
+        text -> Text,
+    }
+}
+
+diesel::table! {
     chats (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Int8,
@@ -100,6 +108,18 @@ diesel::table! {
         read_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         suggestion_id -> Nullable<Int8>,
+    }
+}
+
+diesel::table! {
+    notes (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        chat_id -> Int8,
+        user_id -> Int8,
+        text -> Text,
+        created_at -> Timestamptz,
+        edited_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -284,8 +304,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     access_changes,
     audit_log,
     business_hours,
+    chat_searches,
     chats,
     messages,
+    notes,
     obligations,
     read_receipts,
     sellers,

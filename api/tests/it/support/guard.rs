@@ -6,8 +6,10 @@ use diesel::connection::{InstrumentationEvent, set_default_instrumentation};
 
 const TENANT_TABLES: &[&str] = &[
     "access_changes",
+    "chat_searches",
     "chats",
     "messages",
+    "notes",
     "read_receipts",
     "sellers",
     "send_attempts",

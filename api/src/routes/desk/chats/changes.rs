@@ -171,7 +171,8 @@ async fn turn(
     Ok(published(state, &chat, now))
 }
 
-async fn lock(
+/// The chat, locked, as it was seen.
+pub(super) async fn lock(
     conn: &mut AsyncPgConnection,
     tenant: TenantId,
     id: ChatId,
@@ -224,7 +225,8 @@ async fn mark_read(
     Ok((chat, true))
 }
 
-fn published(state: &AppState, chat: &Chat, now: DateTime<Utc>) -> Json<ChatView> {
+/// Tells everybody of the chat; gives it as clients see it.
+pub(super) fn published(state: &AppState, chat: &Chat, now: DateTime<Utc>) -> Json<ChatView> {
     let changed = chat.clone();
     state.after_commit(move |ctx| async move { ctx.publish_chat(&changed).await });
     Json(ChatView::new(chat, now))

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use common::channel::Marketplace;
-use common::db::chats::{Assignee, ChatFilter, ChatSort};
+use common::db::chats::{Assignee, ChatFilter, ChatSort, SuggestionFilter};
 use common::domain::deadlines::{ChatStatus, DeadlineState};
 use common::ids::{SellerId, UserId};
 use serde::Deserialize;
@@ -29,7 +29,14 @@ pub struct ChatQuery {
     deadline: Option<DeadlineQuery>,
     /// Whether the last thing we wrote could not be sent.
     send_error: Option<bool>,
-    /// Part of the buyer's name or of the order number, up to 100 characters.
+    /// Where the newest draft of an answer stands.
+    #[param(inline)]
+    suggestion: Option<SuggestionQuery>,
+    /// A tag, spelled as the chats bear it.
+    tag: Option<String>,
+    /// Whether the chat rests.
+    snoozed: Option<bool>,
+    /// Part of the buyer's name or of the order number, up to 100 characters, in any case; `е` finds `ё`.
     search: Option<String>,
     /// RFC 3339, inclusive.
     changed_after: Option<DateTime<Utc>>,
@@ -49,6 +56,16 @@ pub enum DeadlineQuery {
     /// In the last quarter of its span.
     AtRisk,
     Breached,
+}
+
+/// What became of the newest draft.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SuggestionQuery {
+    /// It can be sent.
+    Ready,
+    /// A check forbids sending it as it is.
+    Held,
 }
 
 /// In which order.
@@ -102,6 +119,12 @@ impl ChatQuery {
                 DeadlineQuery::Breached => DeadlineState::Breached,
             }),
             send_error: self.send_error,
+            suggestion: self.suggestion.map(|suggestion| match suggestion {
+                SuggestionQuery::Ready => SuggestionFilter::Ready,
+                SuggestionQuery::Held => SuggestionFilter::Held,
+            }),
+            tag: self.tag.map(|tag| tag.trim().to_owned()),
+            snoozed: self.snoozed,
             search: search.filter(|search| !search.is_empty()),
             changed_after: self.changed_after,
         })
