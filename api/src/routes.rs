@@ -92,6 +92,7 @@ fn paths() -> OpenApiRouter<AppState> {
         .routes(routes!(messages::retry_message))
         .routes(routes!(live::socket::open_socket))
         .routes(routes!(live::events::stream_events))
+        .routes(routes!(live::presence::get_presence))
         .routes(routes!(pushes::take_ozon_push))
         .routes(routes!(pushes::take_ozon_notification))
         .routes(routes!(pushes::take_yandex_push))

@@ -114,6 +114,10 @@ pub fn note_page() -> Value {
     json!({ "notes": [note()], "next_cursor": null })
 }
 
+pub fn presence() -> Value {
+    json!({ "chat_id": 7, "users": [{ "user_id": 3, "name": "anna", "state": "editing" }] })
+}
+
 pub fn chat_page() -> Value {
     json!({ "chats": [chat()], "next_cursor": null })
 }

@@ -4,6 +4,7 @@ mod chats;
 mod live;
 mod messages;
 mod notes;
+mod presence;
 mod pushes;
 mod sellers;
 mod tags;
