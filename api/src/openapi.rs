@@ -151,6 +151,10 @@ fn missing(path: &str) -> &'static Code {
         codes::CHAT_NOT_FOUND
     } else if path.starts_with("/api/messages") {
         codes::MESSAGE_NOT_FOUND
+    } else if path.starts_with("/api/canned-replies") {
+        codes::CANNED_REPLY_NOT_FOUND
+    } else if path.starts_with("/api/views") {
+        codes::VIEW_NOT_FOUND
     } else if path.starts_with("/api/notes") {
         codes::NOTE_NOT_FOUND
     } else {

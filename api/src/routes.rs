@@ -60,7 +60,7 @@ fn described() -> (Router<AppState>, OpenApi) {
 
 fn paths() -> OpenApiRouter<AppState> {
     use self::access::{auth, users};
-    use self::desk::{chats, live, messages, notes, pushes, sellers};
+    use self::desk::{canned_replies, chats, live, messages, notes, pushes, sellers, views};
     use self::system::{docs, health, metrics};
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(auth::register))
@@ -86,6 +86,23 @@ fn paths() -> OpenApiRouter<AppState> {
         .routes(routes!(chats::list_tags))
         .routes(routes!(notes::list_notes, notes::create_note))
         .routes(routes!(notes::update_note, notes::delete_note))
+        .routes(routes!(
+            canned_replies::list_canned_replies,
+            canned_replies::create_canned_reply
+        ))
+        .routes(routes!(
+            canned_replies::get_canned_reply,
+            canned_replies::update_canned_reply,
+            canned_replies::delete_canned_reply
+        ))
+        .routes(routes!(canned_replies::render_canned_reply))
+        .routes(routes!(views::list_views, views::create_view))
+        .routes(routes!(
+            views::get_view,
+            views::update_view,
+            views::delete_view
+        ))
+        .routes(routes!(views::count_view))
         .routes(routes!(messages::list_messages))
         .routes(routes!(messages::create_message))
         .routes(routes!(messages::get_message))

@@ -6,12 +6,14 @@ pub mod schema;
 
 pub mod access_changes;
 pub mod audit_log;
+pub mod canned_replies;
 pub mod chats;
 pub mod leases;
 pub mod messages;
 pub mod notes;
 pub mod obligations;
 pub mod read_receipts;
+pub mod saved_views;
 pub mod sellers;
 pub mod send_attempts;
 pub mod sessions;

@@ -60,6 +60,10 @@ row_ids! {
     BusinessHoursId,
     /// A draft of an answer.
     SuggestionId,
+    /// An answer that is written once and used often.
+    CannedReplyId,
+    /// A filter of the list of chats that people come back to.
+    SavedViewId,
 }
 
 /// A public id for a new row: time-ordered, so that its index stays compact.

@@ -104,6 +104,8 @@ codes! {
     SELLER_NOT_FOUND = NotFound "seller_not_found", "there is no such seller";
     CHAT_NOT_FOUND = NotFound "chat_not_found", "there is no such chat";
     MESSAGE_NOT_FOUND = NotFound "message_not_found", "there is no such message";
+    CANNED_REPLY_NOT_FOUND = NotFound "canned_reply_not_found", "there is no such canned reply";
+    VIEW_NOT_FOUND = NotFound "view_not_found", "there is no such view";
     NOTE_NOT_FOUND = NotFound "note_not_found", "there is no such note";
 
     METHOD_NOT_ALLOWED = MethodNotAllowed "method_not_allowed",
@@ -121,6 +123,8 @@ codes! {
     WINDOW_CLOSED = Conflict "window_closed", "the marketplace takes no more answers in this chat";
     MESSAGE_CONFLICT = Conflict "message_conflict",
         "a message with this client_message_id and another text exists";
+    SHORTCUT_TAKEN = Conflict "shortcut_taken", "a canned reply with this shortcut exists";
+    LIMIT_REACHED = Conflict "limit_reached", "there are as many of these as may be: delete some first";
     NOT_FAILED = Conflict "not_failed", "only a failed message can be sent again";
 
     BODY_TOO_LARGE = TooLarge "body_too_large", "the body is larger than 1 MiB";

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use common::ids::{ChatId, MessageId, NoteId, SellerId};
+use common::ids::{CannedReplyId, ChatId, MessageId, NoteId, SavedViewId, SellerId};
 
 use super::codes::{self, Code};
 use super::error::ApiError;
@@ -48,6 +48,22 @@ impl Identifier for MessageId {
 
 impl Identifier for NoteId {
     const MISSING: &'static Code = codes::NOTE_NOT_FOUND;
+
+    fn of(number: i64) -> Self {
+        Self(number)
+    }
+}
+
+impl Identifier for CannedReplyId {
+    const MISSING: &'static Code = codes::CANNED_REPLY_NOT_FOUND;
+
+    fn of(number: i64) -> Self {
+        Self(number)
+    }
+}
+
+impl Identifier for SavedViewId {
+    const MISSING: &'static Code = codes::VIEW_NOT_FOUND;
 
     fn of(number: i64) -> Self {
         Self(number)

@@ -129,6 +129,48 @@ pub fn counts() -> Value {
     })
 }
 
+pub fn new_canned_reply() -> Value {
+    json!({
+        "scope": "own", "shortcut": "где", "title": "Где заказ",
+        "text": "Здравствуйте, {buyer}! Заказ {order} уже в пути.",
+    })
+}
+
+pub fn canned_reply() -> Value {
+    let mut reply = new_canned_reply();
+    reply["id"] = json!(4);
+    reply["created_at"] = json!("2026-11-21T09:00:00Z");
+    reply["updated_at"] = json!("2026-11-21T09:00:00Z");
+    reply
+}
+
+pub fn canned_replies() -> Value {
+    json!({ "canned_replies": [canned_reply()] })
+}
+
+pub fn rendered_reply() -> Value {
+    json!({ "text": "Здравствуйте, Мария! Заказ уже в пути.", "missing": ["order"] })
+}
+
+pub fn new_view() -> Value {
+    json!({
+        "scope": "own", "name": "Горит на Ozon", "position": 1,
+        "filter": { "marketplace": "ozon", "deadline": "at_risk", "assigned_to": "me" },
+    })
+}
+
+pub fn view() -> Value {
+    let mut view = new_view();
+    view["id"] = json!(2);
+    view["created_at"] = json!("2026-11-21T09:00:00Z");
+    view["updated_at"] = json!("2026-11-21T09:00:00Z");
+    view
+}
+
+pub fn views() -> Value {
+    json!({ "views": [view()] })
+}
+
 pub fn message() -> Value {
     json!({
         "id": 42, "chat_id": 7, "external_id": "3000000000817031942", "direction": "incoming",

@@ -1,8 +1,11 @@
 //! Where agents answer buyers, and admins connect shops.
 
+pub mod canned_replies;
 pub mod chats;
 pub mod live;
 pub mod messages;
 pub mod notes;
 pub mod pushes;
+mod scope;
 pub mod sellers;
+pub mod views;

@@ -1,5 +1,6 @@
 //! Where agents answer buyers, and admins connect shops.
 
+mod canned_replies;
 mod chats;
 mod live;
 mod messages;
@@ -8,3 +9,4 @@ mod presence;
 mod pushes;
 mod sellers;
 mod tags;
+mod views;

@@ -156,6 +156,10 @@ async fn what_is_foreign_is_not_there() {
     let path = format!("/api/chats/{}/notes", chat.id);
     let note = id_of(owner.post(&path, &json!({ "text": "x" })).await);
     let chat = app.chat(owner.tenant(), chat.id).await;
+    let mut body = json!({ "scope": "tenant", "shortcut": "x", "title": "x", "text": "x" });
+    let reply = id_of(owner.post("/api/canned-replies", &body).await);
+    body = json!({ "scope": "tenant", "name": "x", "filter": {} });
+    let view = id_of(owner.post("/api/views", &body).await);
     let mut covered = 0;
     for operation in operations() {
         let id = match operation.path.as_str() {
@@ -164,6 +168,8 @@ async fn what_is_foreign_is_not_there() {
             path if path.starts_with("/api/messages/chat/") => chat.id.to_string(),
             path if path.starts_with("/api/messages/{") => message.to_string(),
             path if path.starts_with("/api/notes/{") => note.clone(),
+            path if path.starts_with("/api/canned-replies/{") => reply.clone(),
+            path if path.starts_with("/api/views/{") => view.clone(),
             path => {
                 assert!(!path.contains('{') || path.starts_with("/hooks/"), "{path}");
                 continue;

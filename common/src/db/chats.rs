@@ -26,7 +26,7 @@ pub use self::delivery::{
     claim_delivery_if_due, claim_due_deliveries_across_tenants, give_back, lock_claimed, release,
     schedule_delivery,
 };
-pub use self::desk::{ChatCursor, ChatSort, ViewCounts, assign, counts, list, touch};
+pub use self::desk::{ChatCursor, ChatSort, ViewCounts, assign, count, counts, list, touch};
 pub use self::filters::{Assignee, ChatFilter, SuggestionFilter};
 pub use self::tags::{TagUse, set_tags, tags_in_use};
 

@@ -137,7 +137,7 @@ pub(super) async fn find(state: &AppState, tenant: TenantId, id: ChatId) -> ApiR
 }
 
 /// Runs a query that may turn out to be too broad; only what no index answers is timed by itself.
-async fn bounded<T, F>(state: &AppState, is_fast: bool, query: F) -> ApiResult<T>
+pub(super) async fn bounded<T, F>(state: &AppState, is_fast: bool, query: F) -> ApiResult<T>
 where
     for<'c> F: DbQuery<&'c mut AsyncPgConnection, QueryResult<T>, Fut: Send>,
     F: Clone + Send + Sync,

@@ -14,6 +14,9 @@ use super::filters::{ChatFilter, FAILED_LAST, narrow};
 use crate::db::schema::chats;
 use crate::ids::{ChatId, TenantId, UserId};
 
+/// Counts end here: pages show 999+.
+const COUNTED: i64 = 1000;
+
 /// In which order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -99,6 +102,22 @@ fn turn_to<'a>(query: Boxed<'a>, sort: ChatSort, behind: Option<ChatCursor>) -> 
     })
 }
 
+/// How many of the tenant's chats pass a filter, up to 1000.
+pub async fn count(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    filter: &ChatFilter,
+    now: DateTime<Utc>,
+) -> QueryResult<i64> {
+    let query = chats::table.filter(chats::tenant_id.eq(tenant));
+    let found: Vec<ChatId> = narrow(query.into_boxed(), tenant, filter, now)
+        .limit(COUNTED)
+        .select(chats::id)
+        .load(conn)
+        .await?;
+    Ok(i64::try_from(found.len()).unwrap_or(COUNTED))
+}
+
 /// How many chats each view holds, up to 1000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, QueryableByName)]
 pub struct ViewCounts {
@@ -126,7 +145,7 @@ pub async fn counts(
     now: DateTime<Utc>,
 ) -> QueryResult<ViewCounts> {
     let capped = |name: &str, of: &str| {
-        format!("(SELECT count(*) FROM (SELECT 1 FROM {of} LIMIT 1000) {name}) AS {name}")
+        format!("(SELECT count(*) FROM (SELECT 1 FROM {of} LIMIT {COUNTED}) {name}) AS {name}")
     };
     let of_chats = |when: &str| format!("chats WHERE chats.tenant_id = $1 AND {when}");
     let failed = format!("messages failed WHERE failed.tenant_id = $1{FAILED_LAST}");

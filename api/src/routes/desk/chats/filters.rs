@@ -8,12 +8,13 @@ use common::ids::{SellerId, UserId};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::access::Staff;
+use crate::access::Access;
 use crate::http::{ApiError, ApiResult};
 
 /// Which chats to list; what is left out does not matter.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub struct ChatQuery {
     #[param(value_type = Option<i64>)]
     seller_id: Option<SellerId>,
@@ -88,7 +89,8 @@ impl From<SortQuery> for ChatSort {
 }
 
 impl ChatQuery {
-    pub(super) fn filter(self, staff: &Staff) -> ApiResult<ChatFilter> {
+    /// The filter, as this person asks for it.
+    pub(in crate::routes::desk) fn filter(self, access: &Access) -> ApiResult<ChatFilter> {
         let channels = (self.marketplace, self.channel);
         if let (Some(marketplace), Some(channel)) = channels
             && marketplace != channel
@@ -113,7 +115,7 @@ impl ChatQuery {
             channel: channels.0.or(channels.1),
             status: self.status,
             unread_only: self.unread_only.unwrap_or(false),
-            assignee: assignee(self.assigned_to.as_deref(), staff)?,
+            assignee: assignee(self.assigned_to.as_deref(), access)?,
             deadline: self.deadline.map(|deadline| match deadline {
                 DeadlineQuery::AtRisk => DeadlineState::AtRisk,
                 DeadlineQuery::Breached => DeadlineState::Breached,
@@ -131,10 +133,10 @@ impl ChatQuery {
     }
 }
 
-fn assignee(text: Option<&str>, staff: &Staff) -> ApiResult<Option<Assignee>> {
+fn assignee(text: Option<&str>, access: &Access) -> ApiResult<Option<Assignee>> {
     Ok(Some(match text {
         None => return Ok(None),
-        Some("me") => Assignee::User(staff.user),
+        Some("me") => Assignee::User(access.user),
         Some("none") => Assignee::Nobody,
         Some(id) => {
             let id = id.parse().map_err(|_| {
