@@ -15,7 +15,7 @@ pub use self::codes::{Code, Outcome};
 pub use self::error::{ApiError, ErrorBody, FieldProblem, Problems};
 pub(crate) use self::error::{is_connection_lost, is_timeout};
 pub use self::frame::{CallerSlot, RequestId, frame};
-pub use self::json::{Json, OptionalJson, Validate};
+pub use self::json::{Json, OptionalJson, Validate, read_as};
 pub use self::observe::describe_metrics;
 pub use self::path::{Identifier, PathId, PathSecret};
 pub use self::query::{KnownQueries, Query, refuse_unknown_queries};

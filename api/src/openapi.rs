@@ -157,6 +157,12 @@ fn missing(path: &str) -> &'static Code {
         codes::SUGGESTION_NOT_FOUND
     } else if path.starts_with("/api/messages") {
         codes::MESSAGE_NOT_FOUND
+    } else if path.starts_with("/api/canned-replies") {
+        codes::CANNED_REPLY_NOT_FOUND
+    } else if path.starts_with("/api/views") {
+        codes::VIEW_NOT_FOUND
+    } else if path.starts_with("/api/notes") {
+        codes::NOTE_NOT_FOUND
     } else {
         codes::NOT_FOUND
     }

@@ -60,8 +60,8 @@ fn described() -> (Router<AppState>, OpenApi) {
 fn paths() -> OpenApiRouter<AppState> {
     use self::access::{auth, users};
     use self::desk::{
-        business_hours, chats, live, messages, metrics as reply_metrics, pushes, sellers,
-        sla_rules, suggestions,
+        business_hours, canned_replies, chats, live, messages, metrics as reply_metrics, notes,
+        pushes, sellers, sla_rules, suggestions, views,
     };
     use self::system::{docs, health, llm_settings, metrics};
     OpenApiRouter::with_openapi(openapi::head())
@@ -113,12 +113,34 @@ fn paths() -> OpenApiRouter<AppState> {
         .routes(routes!(suggestions::list_suggestions))
         .routes(routes!(suggestions::analyze_chat))
         .routes(routes!(suggestions::reject_suggestion))
+        .routes(routes!(chats::set_chat_tags))
+        .routes(routes!(chats::list_tags))
+        .routes(routes!(notes::list_notes, notes::create_note))
+        .routes(routes!(notes::update_note, notes::delete_note))
+        .routes(routes!(
+            canned_replies::list_canned_replies,
+            canned_replies::create_canned_reply
+        ))
+        .routes(routes!(
+            canned_replies::get_canned_reply,
+            canned_replies::update_canned_reply,
+            canned_replies::delete_canned_reply
+        ))
+        .routes(routes!(canned_replies::render_canned_reply))
+        .routes(routes!(views::list_views, views::create_view))
+        .routes(routes!(
+            views::get_view,
+            views::update_view,
+            views::delete_view
+        ))
+        .routes(routes!(views::count_view))
         .routes(routes!(messages::list_messages))
         .routes(routes!(messages::create_message))
         .routes(routes!(messages::get_message))
         .routes(routes!(messages::retry_message))
         .routes(routes!(live::socket::open_socket))
         .routes(routes!(live::events::stream_events))
+        .routes(routes!(live::presence::get_presence))
         .routes(routes!(pushes::take_ozon_push))
         .routes(routes!(pushes::take_ozon_notification))
         .routes(routes!(pushes::take_yandex_push))

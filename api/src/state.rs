@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use common::config::Config;
 use common::db::Connection;
-use common::feed::FeedHub;
+use common::feed::{FeedHub, Presence};
 use common::flows::Context;
 use common::limits::RateLimiter;
 use diesel::QueryResult;
@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::{AccessCache, Passwords, Tokens, follow_changes};
 use crate::http::{ApiResult, is_connection_lost};
+use crate::routes::desk::live::presence::sweep;
 
 /// The state of the process; cheap to clone.
 #[derive(Clone)]
@@ -27,6 +28,7 @@ pub struct Shared {
     /// Storage and the outside world.
     pub ctx: Context,
     pub hub: FeedHub,
+    pub presence: Presence,
     pub access: AccessCache,
     pub tokens: Tokens,
     pub passwords: Passwords,
@@ -50,6 +52,7 @@ impl AppState {
     pub fn start(config: Config, ctx: Context) -> Self {
         let state = Self(Arc::new(Shared {
             hub: FeedHub::start(&ctx.redis),
+            presence: Presence::new(&ctx.redis),
             access: AccessCache::default(),
             tokens: Tokens::new(&config.access),
             passwords: Passwords::default(),
@@ -60,6 +63,7 @@ impl AppState {
             ctx,
         }));
         state.tasks.spawn(follow_changes(state.clone()));
+        state.tasks.spawn(sweep(state.clone()));
         state
     }
 

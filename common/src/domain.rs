@@ -2,6 +2,7 @@
 
 pub mod bot;
 pub mod business_hours;
+pub mod canned_replies;
 pub mod checks;
 pub mod deadlines;
 pub mod delivery;

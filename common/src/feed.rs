@@ -3,6 +3,7 @@
 mod hub;
 mod listener;
 mod log;
+mod presence;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -15,6 +16,7 @@ use crate::jobs::{ConnectionError, Redis};
 
 pub use self::hub::FeedHub;
 pub use self::listener::FeedListener;
+pub use self::presence::{Presence, PresenceState, Present, SHOWN_EVERY};
 
 /// What a tenant's people are told about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +36,8 @@ pub enum Event {
     DeadlineBreached,
     /// A shop is new or changed: the data is the whole seller.
     SellerUpdated,
+    /// Who looks at or writes in a chat has changed: the data is `{chat_id, users}`, all who are there.
+    Presence,
     /// Some events may be missing: read everything again and go on from this event's id. Never published.
     Reset,
 }
@@ -49,6 +53,7 @@ impl Event {
             Self::DeadlineWarning => "deadline.warning",
             Self::DeadlineBreached => "deadline.breached",
             Self::SellerUpdated => "seller.updated",
+            Self::Presence => "presence",
             Self::Reset => "reset",
         }
     }

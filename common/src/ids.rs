@@ -50,6 +50,8 @@ row_ids! {
     ChatId,
     /// One message of a chat.
     MessageId,
+    /// What somebody told the others about a chat.
+    NoteId,
     /// A time in which an answer was owed.
     ObligationId,
     /// A rule within which time buyers are answered.
@@ -58,6 +60,10 @@ row_ids! {
     BusinessHoursId,
     /// A draft of an answer.
     SuggestionId,
+    /// An answer that is written once and used often.
+    CannedReplyId,
+    /// A filter of the list of chats that people come back to.
+    SavedViewId,
 }
 
 /// A public id for a new row: time-ordered, so that its index stays compact.

@@ -107,6 +107,9 @@ codes! {
     BUSINESS_HOURS_NOT_FOUND = NotFound "business_hours_not_found", "there are no such hours";
     SUGGESTION_NOT_FOUND = NotFound "suggestion_not_found", "there is no such draft";
     MESSAGE_NOT_FOUND = NotFound "message_not_found", "there is no such message";
+    CANNED_REPLY_NOT_FOUND = NotFound "canned_reply_not_found", "there is no such canned reply";
+    VIEW_NOT_FOUND = NotFound "view_not_found", "there is no such view";
+    NOTE_NOT_FOUND = NotFound "note_not_found", "there is no such note";
 
     METHOD_NOT_ALLOWED = MethodNotAllowed "method_not_allowed",
         "this address does not take this method";
@@ -129,6 +132,8 @@ codes! {
     CHAT_AT_RISK = Conflict "chat_at_risk", "the deadline is too near for the chat to rest";
     NAME_TAKEN = Conflict "name_taken", "the tenant has one with this name";
     HOURS_IN_USE = Conflict "hours_in_use", "a rule counts by these hours";
+    SHORTCUT_TAKEN = Conflict "shortcut_taken", "a canned reply with this shortcut exists";
+    LIMIT_REACHED = Conflict "limit_reached", "there are as many of these as may be: delete some first";
     NOT_FAILED = Conflict "not_failed", "only a failed message can be sent again";
 
     BODY_TOO_LARGE = TooLarge "body_too_large", "the body is larger than 1 MiB";

@@ -146,6 +146,21 @@ fn nul_in(value: &Value, field: &str) -> Option<String> {
     }
 }
 
+/// Reads a part of a body as what it has to be; problems are named beneath `field`.
+pub fn read_as<T: DeserializeOwned>(part: &impl Serialize, field: &str) -> Result<T, ApiError> {
+    let json = serde_json::to_vec(part).map_err(ApiError::internal)?;
+    let read = axum::Json::<T>::from_bytes(&json);
+    read.map(|read| read.0)
+        .map_err(|rejection| match rejection {
+            JsonRejection::JsonDataError(error) => {
+                let said = error.source().map(ToString::to_string).unwrap_or_default();
+                let (name, message) = field_and_message(&said);
+                ApiError::of_field(&format!("{field}.{name}"), message)
+            }
+            _ => ApiError::of_field(field, "cannot be read"),
+        })
+}
+
 fn explain(rejection: JsonRejection) -> ApiError {
     match rejection {
         JsonRejection::JsonDataError(error) => {

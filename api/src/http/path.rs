@@ -4,7 +4,10 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use common::ids::{BusinessHoursId, ChatId, MessageId, SellerId, SlaRuleId, SuggestionId};
+use common::ids::{
+    BusinessHoursId, CannedReplyId, ChatId, MessageId, NoteId, SavedViewId, SellerId, SlaRuleId,
+    SuggestionId,
+};
 
 use super::codes::{self, Code};
 use super::error::ApiError;
@@ -36,8 +39,11 @@ macro_rules! identifiers {
 
 identifiers! {
     BusinessHoursId = BUSINESS_HOURS_NOT_FOUND;
+    CannedReplyId = CANNED_REPLY_NOT_FOUND;
     ChatId = CHAT_NOT_FOUND;
     MessageId = MESSAGE_NOT_FOUND;
+    NoteId = NOTE_NOT_FOUND;
+    SavedViewId = VIEW_NOT_FOUND;
     SellerId = SELLER_NOT_FOUND;
     SlaRuleId = SLA_RULE_NOT_FOUND;
     SuggestionId = SUGGESTION_NOT_FOUND;

@@ -96,6 +96,28 @@ pub fn closed_chat() -> Value {
     chat
 }
 
+pub fn tagged_chat() -> Value {
+    let mut chat = chat();
+    chat["tags"] = json!(["возврат", "VIP"]);
+    chat
+}
+
+pub fn note() -> Value {
+    json!({
+        "id": 5, "chat_id": 7, "author": { "user_id": 3, "name": "anna" },
+        "text": "Обещал перезвонить в пятницу", "created_at": "2026-11-21T09:40:00Z",
+        "edited_at": null,
+    })
+}
+
+pub fn note_page() -> Value {
+    json!({ "notes": [note()], "next_cursor": null })
+}
+
+pub fn presence() -> Value {
+    json!({ "chat_id": 7, "users": [{ "user_id": 3, "name": "anna", "state": "editing" }] })
+}
+
 pub fn chat_page() -> Value {
     json!({ "chats": [chat()], "next_cursor": null })
 }
@@ -105,6 +127,48 @@ pub fn counts() -> Value {
         "mine": 3, "unassigned": 12, "at_risk": 2, "breached": 0, "suggestion_ready": 0,
         "waiting": 40, "send_error": 1,
     })
+}
+
+pub fn new_canned_reply() -> Value {
+    json!({
+        "scope": "own", "shortcut": "где", "title": "Где заказ",
+        "text": "Здравствуйте, {buyer}! Заказ {order} уже в пути.",
+    })
+}
+
+pub fn canned_reply() -> Value {
+    let mut reply = new_canned_reply();
+    reply["id"] = json!(4);
+    reply["created_at"] = json!("2026-11-21T09:00:00Z");
+    reply["updated_at"] = json!("2026-11-21T09:00:00Z");
+    reply
+}
+
+pub fn canned_replies() -> Value {
+    json!({ "canned_replies": [canned_reply()] })
+}
+
+pub fn rendered_reply() -> Value {
+    json!({ "text": "Здравствуйте, Мария! Заказ уже в пути.", "missing": ["order"] })
+}
+
+pub fn new_view() -> Value {
+    json!({
+        "scope": "own", "name": "Горит на Ozon", "position": 1,
+        "filter": { "marketplace": "ozon", "deadline": "at_risk", "assigned_to": "me" },
+    })
+}
+
+pub fn view() -> Value {
+    let mut view = new_view();
+    view["id"] = json!(2);
+    view["created_at"] = json!("2026-11-21T09:00:00Z");
+    view["updated_at"] = json!("2026-11-21T09:00:00Z");
+    view
+}
+
+pub fn views() -> Value {
+    json!({ "views": [view()] })
 }
 
 pub fn message() -> Value {

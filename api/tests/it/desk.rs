@@ -1,9 +1,14 @@
 //! Where agents answer buyers, and admins connect shops.
 
+mod canned_replies;
 mod chats;
 mod live;
 mod messages;
+mod notes;
+mod presence;
 mod pushes;
 mod rules;
 mod sellers;
 mod suggestions;
+mod tags;
+mod views;

@@ -165,6 +165,14 @@ async fn what_is_foreign_is_not_there() {
     let rule = kept("/api/sla-rules").await;
     let hours = kept("/api/business-hours").await;
     let chat = app.chat(owner.tenant(), chat.id).await;
+    let id_of = |answer: Answer| answer.expect(201)["id"].to_string();
+    let path = format!("/api/chats/{}/notes", chat.id);
+    let note = id_of(owner.post(&path, &json!({ "text": "x" })).await);
+    let chat = app.chat(owner.tenant(), chat.id).await;
+    let mut body = json!({ "scope": "tenant", "shortcut": "x", "title": "x", "text": "x" });
+    let reply = id_of(owner.post("/api/canned-replies", &body).await);
+    body = json!({ "scope": "tenant", "name": "x", "filter": {} });
+    let view = id_of(owner.post("/api/views", &body).await);
     let mut covered = 0;
     for operation in operations() {
         let id = match operation.path.as_str() {
@@ -175,6 +183,9 @@ async fn what_is_foreign_is_not_there() {
             path if path.starts_with("/api/suggestions/{") => draft.id.to_string(),
             path if path.starts_with("/api/sla-rules/{") => rule.clone(),
             path if path.starts_with("/api/business-hours/{") => hours.clone(),
+            path if path.starts_with("/api/notes/{") => note.clone(),
+            path if path.starts_with("/api/canned-replies/{") => reply.clone(),
+            path if path.starts_with("/api/views/{") => view.clone(),
             path => {
                 assert!(!path.contains('{') || path.starts_with("/hooks/"), "{path}");
                 continue;

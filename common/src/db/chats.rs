@@ -4,6 +4,8 @@ mod alarms;
 mod delivery;
 mod desk;
 mod drafts;
+mod filters;
+mod tags;
 
 use chrono::{DateTime, Utc};
 use diesel::deserialize::FromSqlRow;
@@ -29,10 +31,10 @@ pub use self::delivery::{
     claim_delivery_if_due, claim_due_deliveries_across_tenants, give_back, lock_claimed, release,
     schedule_delivery,
 };
-pub use self::desk::{
-    Assignee, ChatCursor, ChatFilter, ChatSort, ViewCounts, assign, counts, list, owing,
-};
+pub use self::desk::{ChatCursor, ChatSort, ViewCounts, assign, count, counts, list, owing, touch};
 pub use self::drafts::{claim_drafts_across_tenants, lock_with_draft, want_draft};
+pub use self::filters::{Assignee, ChatFilter, SuggestionFilter};
+pub use self::tags::{TagUse, set_tags, tags_in_use};
 
 /// A row.
 #[derive(Clone, Debug, Queryable, Selectable, QueryableByName)]

@@ -12,8 +12,8 @@ use super::messages::StoredAttachments;
 use super::sellers::{StoredCapabilities, StoredWarnings, VendorCursor};
 use super::suggestions::StoredUsage;
 use crate::ids::{
-    BusinessHoursId, ChatId, MessageId, ObligationId, SellerId, SessionId, SlaRuleId, SuggestionId,
-    TenantId, UserId,
+    BusinessHoursId, CannedReplyId, ChatId, MessageId, NoteId, ObligationId, SavedViewId, SellerId,
+    SessionId, SlaRuleId, SuggestionId, TenantId, UserId,
 };
 
 impl ToSql<sql_types::Uuid, Pg> for TenantId {
@@ -46,9 +46,12 @@ macro_rules! bigint_columns {
 
 bigint_columns!(
     BusinessHoursId,
+    CannedReplyId,
     ChatId,
     MessageId,
+    NoteId,
     ObligationId,
+    SavedViewId,
     SellerId,
     SessionId,
     SlaRuleId,

@@ -38,6 +38,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    canned_replies (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        owner_id -> Nullable<Int8>,
+        shortcut -> Text,
+        title -> Text,
+        text -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    chat_searches (tenant_id, chat_id) {
+        tenant_id -> Uuid,
+        chat_id -> Int8,
+        text -> Text,
+    }
+}
+
+diesel::table! {
     chats (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Int8,
@@ -104,6 +125,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    notes (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        chat_id -> Int8,
+        user_id -> Int8,
+        text -> Text,
+        created_at -> Timestamptz,
+        edited_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     obligations (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Int8,
@@ -137,6 +170,19 @@ diesel::table! {
         value -> Jsonb,
         updated_at -> Timestamptz,
         updated_by -> Text,
+    }
+}
+
+diesel::table! {
+    saved_views (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        owner_id -> Nullable<Int8>,
+        name -> Text,
+        filter -> Jsonb,
+        position -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -284,10 +330,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     access_changes,
     audit_log,
     business_hours,
+    canned_replies,
+    chat_searches,
     chats,
     messages,
+    notes,
     obligations,
     read_receipts,
+    saved_views,
     sellers,
     send_attempts,
     sessions,

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::Script;
 use redis::streams::StreamRangeReply;
+use redis::{Script, ScriptInvocation};
 
 use super::FeedEvent;
 use crate::ids::TenantId;
@@ -21,18 +21,20 @@ const PAGE: usize = 500;
 /// Where nothing was ever published.
 pub(super) const NOTHING: &str = "-";
 
-/// Appends an event and tells all processes; a feed that is not there gets a new epoch.
-static APPEND: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "local epoch = redis.call('GET', KEYS[2])
-         if not epoch or redis.call('EXISTS', KEYS[1]) == 0 then epoch = ARGV[1] end
-         local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'type', ARGV[5], 'data', ARGV[6])
-         redis.call('PEXPIRE', KEYS[1], ARGV[3])
-         redis.call('SET', KEYS[2], epoch, 'PX', ARGV[3])
-         redis.call('PUBLISH', KEYS[3], table.concat({ARGV[4], epoch .. '-' .. id, ARGV[5], ARGV[6]}, ' '))
-         return 0",
-    )
-});
+/// Appends an event and tells all processes; a feed that is not there gets a new epoch. Part of a
+/// script that is put together by [`appending`].
+pub(super) const APPEND_EVENT: &str = "local function append(data)
+           local epoch = redis.call('GET', KEYS[2])
+           if not epoch or redis.call('EXISTS', KEYS[1]) == 0 then epoch = ARGV[1] end
+           local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'type', ARGV[5], 'data', data)
+           redis.call('PEXPIRE', KEYS[1], ARGV[3])
+           redis.call('SET', KEYS[2], epoch, 'PX', ARGV[3])
+           redis.call('PUBLISH', KEYS[3], table.concat({ARGV[4], epoch .. '-' .. id, ARGV[5], data}, ' '))
+         end";
+
+/// Appends one event.
+static APPEND: LazyLock<Script> =
+    LazyLock::new(|| Script::new(&format!("{APPEND_EVENT}\nappend(ARGV[6])\nreturn 0")));
 
 /// The feed's epoch, newest and oldest id, whether any were trimmed, and a page after ARGV[2] if the epoch is ARGV[1].
 static READ: LazyLock<Script> = LazyLock::new(|| {
@@ -99,7 +101,20 @@ pub(super) async fn append(
     kind: &str,
     data: &str,
 ) -> Result<(), ConnectionError> {
-    let mut append = APPEND.key(redis.key(&format!("feed:{tenant}")));
+    let mut append = appending(&APPEND, redis, tenant, kind);
+    append.arg(data);
+    let _zero: i64 = redis.script(&append).await?;
+    Ok(())
+}
+
+/// A script that may append events of this kind: its first three keys and five arguments are the feed's.
+pub(super) fn appending<'a>(
+    script: &'a Script,
+    redis: &Redis,
+    tenant: TenantId,
+    kind: &str,
+) -> ScriptInvocation<'a> {
+    let mut append = script.key(redis.key(&format!("feed:{tenant}")));
     append
         .key(redis.key(&format!("feed:{tenant}:epoch")))
         .key(channel(redis))
@@ -107,10 +122,8 @@ pub(super) async fn append(
         .arg(BOUND)
         .arg(KEPT.as_millis() as u64)
         .arg(tenant.to_string())
-        .arg(kind)
-        .arg(data);
-    let _zero: i64 = redis.script(&append).await?;
-    Ok(())
+        .arg(kind);
+    append
 }
 
 /// Where the feed ends now.

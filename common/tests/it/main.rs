@@ -13,5 +13,6 @@ mod flows;
 mod jobs;
 mod limits;
 mod marketplaces;
+mod presence;
 mod redis_server;
 mod schema;

@@ -4,6 +4,7 @@ mod changes;
 pub mod deadline;
 pub mod filters;
 pub mod snooze;
+mod tags;
 
 use axum::extract::State;
 use common::db::chats::{self, Chat, ChatCursor, ChatSort};
@@ -29,6 +30,7 @@ pub use self::changes::{
 };
 pub use self::deadline::{__path_explain_deadline, explain_deadline};
 pub use self::snooze::{__path_snooze_chat, snooze_chat};
+pub use self::tags::{__path_list_tags, __path_set_chat_tags, list_tags, set_chat_tags};
 
 /// A page of chats.
 #[derive(Debug, Serialize, ToSchema)]
@@ -47,6 +49,7 @@ pub struct ChatCounts {
     unassigned: i64,
     at_risk: i64,
     breached: i64,
+    /// A draft of an answer waits for a person.
     suggestion_ready: i64,
     waiting: i64,
     /// The last thing we wrote could not be sent.
@@ -108,7 +111,7 @@ pub async fn count_chats(
         unassigned: counts.unassigned,
         at_risk: counts.at_risk,
         breached: counts.breached,
-        suggestion_ready: 0,
+        suggestion_ready: counts.suggestion_ready,
         waiting: counts.waiting,
         send_error: counts.send_error,
     }))
@@ -138,7 +141,7 @@ pub(super) async fn find(state: &AppState, tenant: TenantId, id: ChatId) -> ApiR
 }
 
 /// Runs a query that may turn out to be too broad; only what no index answers is timed by itself.
-async fn bounded<T, F>(state: &AppState, is_fast: bool, query: F) -> ApiResult<T>
+pub(super) async fn bounded<T, F>(state: &AppState, is_fast: bool, query: F) -> ApiResult<T>
 where
     for<'c> F: DbQuery<&'c mut AsyncPgConnection, QueryResult<T>, Fut: Send>,
     F: Clone + Send + Sync,
@@ -151,8 +154,10 @@ where
     // By the transaction manager: a request that is given up here spoils the connection, and the
     // pool notices.
     AnsiTransactionManager::begin_transaction(&mut *conn).await?;
-    conn.batch_execute("SET LOCAL statement_timeout = '2s'")
-        .await?;
+    // What a filter finds depends on its words: no plan fits them all.
+    let bounds = "SET LOCAL statement_timeout = '2s'; \
+         SET LOCAL plan_cache_mode = 'force_custom_plan'";
+    conn.batch_execute(bounds).await?;
     let result = query(&mut conn).await;
     AnsiTransactionManager::rollback_transaction(&mut *conn).await?;
     result.map_err(|error| match error {

@@ -1,6 +1,7 @@
 //! What happens in a tenant, as it happens: the same events over WebSocket and SSE.
 
 pub mod events;
+pub mod presence;
 pub mod socket;
 
 use std::sync::Arc;

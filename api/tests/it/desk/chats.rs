@@ -96,6 +96,10 @@ async fn filters_combine() {
             vec![fresh],
         ),
         ("search=%25".into(), vec![]),
+        ("search=%D0%BC%D0%B0&status=waiting".into(), vec![fresh]),
+        ("snoozed=true".into(), vec![]),
+        ("snoozed=false&status=waiting".into(), vec![fresh]),
+        ("suggestion=ready".into(), vec![]),
         ("send_error=true".into(), vec![]),
         ("send_error=false&status=waiting".into(), vec![fresh]),
         (
@@ -111,9 +115,8 @@ async fn filters_combine() {
         assert_eq!(found, chats, "{query}");
     }
     for (field, query) in [
-        ("tag", "tag=x"),
-        ("suggestion", "suggestion=ready"),
-        ("snoozed", "snoozed=true"),
+        ("suggestion", "suggestion=stale"),
+        ("snoozed", "snoozed=yes"),
         ("limit", "limit=101"),
         ("limit", "limit=99999999999999999999"),
         ("status", "status=open&status=closed"),
@@ -224,4 +227,60 @@ async fn only_active_staff_of_the_tenant_is_given_a_chat() {
     anna.post(&path, &json!({})).await.expect_field("user_id");
     let taken = anna.post(&path, &json!({ "user_id": null })).await;
     assert_eq!(taken.expect(200)["assigned_to"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_search_takes_letters_for_one_another() {
+    let app = TestApp::start().await;
+    let anna = app.agent("anna").await;
+    let shop = app.shop(anna.tenant(), Marketplace::Ozon).await;
+    let mut chats = Vec::new();
+    for (name, order) in [
+        ("Алёна Жёлтая", "0042-Ab-1"),
+        ("АЛЕНА", "17"),
+        ("50%_\\", "18"),
+    ] {
+        chats.push(app.chat_about(&shop, name, order).await.id.0);
+    }
+    let all = &chats[..2];
+    for (search, expected) in [
+        ("алена", all),
+        ("АЛЁНА", all),
+        ("  алена  ", all),
+        ("желт", &chats[..1]),
+        ("ЖЁЛТ", &chats[..1]),
+        ("0042-ab", &chats[..1]),
+        ("%", &chats[2..]),
+        ("_", &chats[2..]),
+        ("\\", &chats[2..]),
+        ("алена17", &[]),
+    ] {
+        let found = anna.request(reqwest::Method::GET, "/api/chats");
+        let found = Answer::of(found.query(&[("search", search)])).await;
+        assert_eq!(ids(&found), expected, "{search}");
+    }
+}
+
+#[tokio::test]
+async fn drafts_and_rest_are_filters() {
+    let app = TestApp::start().await;
+    let anna = app.agent("anna").await;
+    let shop = app.shop(anna.tenant(), Marketplace::Ozon).await;
+    let mut chats = Vec::new();
+    for state in ["ready", "held", "stale"] {
+        let chat = app.chat_of(&shop, "Где заказ?").await;
+        app.suggest(&chat, state).await;
+        chats.push(chat.id.0);
+    }
+    let rests = app.chat_of(&shop, "Потом").await;
+    app.snooze(&rests, TimeDelta::minutes(10)).await;
+    let page = async |query: &str| ids(&anna.get(&format!("/api/chats?{query}")).await);
+    assert_eq!(page("suggestion=ready").await, chats[..1]);
+    assert_eq!(page("suggestion=held").await, chats[1..2]);
+    assert_eq!(page("snoozed=true").await, [rests.id.0]);
+    assert_eq!(page("snoozed=false").await, chats);
+    let counts = anna.get("/api/chats/counts").await;
+    assert_eq!(counts.expect(200)["suggestion_ready"], 1);
+    app.advance(TimeDelta::minutes(10));
+    assert_eq!(page("snoozed=true").await, Vec::<i64>::new());
 }

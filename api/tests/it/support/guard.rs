@@ -6,9 +6,13 @@ use diesel::connection::{InstrumentationEvent, set_default_instrumentation};
 
 const TENANT_TABLES: &[&str] = &[
     "access_changes",
+    "canned_replies",
+    "chat_searches",
     "chats",
     "messages",
+    "notes",
     "read_receipts",
+    "saved_views",
     "sellers",
     "send_attempts",
     "sessions",

@@ -2,14 +2,15 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use common::channel::Marketplace;
-use common::db::chats::Chat;
+use common::db::chats::{self, Chat, StoredContext};
 use common::db::sellers::{
     self, NewSeller, Seller, SellerChange, StoredCapabilities, StoredWarnings,
 };
 use common::flows::store_messages::{Source, store_messages};
 use common::ids::{TenantId, new_public_id};
 use common::marketplaces::{Capabilities, ChatContext, VendorAuthor, VendorMessage};
-use diesel_async::AsyncConnection;
+use diesel::{sql_query, sql_types};
+use diesel_async::{AsyncConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::TestApp;
@@ -74,6 +75,48 @@ impl TestApp {
     async fn writes(&self, seller: &Seller, chat: &str, text: &str, author: VendorAuthor) -> Chat {
         let at = self.clock().now();
         self.wrote(seller, chat, text, author, at).await
+    }
+
+    /// A buyer with this name writes about this order.
+    pub(crate) async fn chat_about(&self, seller: &Seller, buyer: &str, order: &str) -> Chat {
+        let chat = self.chat_of(seller, "Где заказ?").await;
+        let context = StoredContext(ChatContext {
+            buyer_name: Some(buyer.to_owned()),
+            order_id: Some(order.to_owned()),
+            ..ChatContext::default()
+        });
+        let mut conn = self.conn().await;
+        chats::store_vendor_facts(
+            &mut conn,
+            chat.tenant_id,
+            chat.id,
+            &context,
+            &chat.vendor_state,
+        )
+        .await
+        .unwrap();
+        self.chat(chat.tenant_id, chat.id).await
+    }
+
+    /// A draft of an answer gets as far as this.
+    pub(crate) async fn suggest(&self, chat: &Chat, state: &str) {
+        let state = serde_json::json!({ "state": state });
+        let set = "UPDATE chats SET suggestion = $3 WHERE tenant_id = $1 AND id = $2";
+        let set = sql_query(set)
+            .bind::<sql_types::Uuid, _>(chat.tenant_id)
+            .bind::<sql_types::BigInt, _>(chat.id)
+            .bind::<sql_types::Jsonb, _>(state);
+        set.execute(&mut self.conn().await).await.unwrap();
+    }
+
+    /// The chat rests for so long.
+    pub(crate) async fn snooze(&self, chat: &Chat, time: TimeDelta) {
+        let set = "UPDATE chats SET snoozed_until = $3 WHERE tenant_id = $1 AND id = $2";
+        let set = sql_query(set)
+            .bind::<sql_types::Uuid, _>(chat.tenant_id)
+            .bind::<sql_types::BigInt, _>(chat.id)
+            .bind::<sql_types::Timestamptz, _>(self.clock().now() + time);
+        set.execute(&mut self.conn().await).await.unwrap();
     }
 
     /// A buyer wrote some time ago.

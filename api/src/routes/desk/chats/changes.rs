@@ -171,6 +171,7 @@ async fn turn(
     Ok(published(state, &chat, now))
 }
 
+/// The chat, locked, as it was seen.
 pub(super) async fn lock(
     conn: &mut AsyncPgConnection,
     tenant: TenantId,
@@ -224,6 +225,7 @@ async fn mark_read(
     Ok((chat, true))
 }
 
+/// Tells everybody of the chat; gives it as clients see it.
 pub(super) fn published(state: &AppState, chat: &Chat, now: DateTime<Utc>) -> Json<ChatView> {
     let changed = chat.clone();
     state.after_commit(move |ctx| async move { ctx.publish_chat(&changed).await });

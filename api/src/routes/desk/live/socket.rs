@@ -6,10 +6,13 @@ use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
+use common::feed::PresenceState;
+use common::ids::ChatId;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::presence::{Attendance, Place};
 use super::{Live, News};
 use crate::access::authenticate_token;
 use crate::http::{ApiError, ApiResult, Outcome, codes};
@@ -59,7 +62,17 @@ enum Frame {
         after: Option<String>,
     },
     Ping,
-    /// Who looks at or writes in which chat, and what may come later.
+    /// They look at this chat; null: at none.
+    Viewing {
+        #[serde(deserialize_with = "Option::deserialize")]
+        chat_id: Option<ChatId>,
+    },
+    /// They write in this chat; null: in none.
+    Editing {
+        #[serde(deserialize_with = "Option::deserialize")]
+        chat_id: Option<ChatId>,
+    },
+    /// What may come later.
     #[serde(other)]
     Other,
 }
@@ -68,7 +81,9 @@ enum Frame {
 ///
 /// The first frame is `{"type":"hello","token":"…","after":"<event id>"?}`, within 10 s; the answer
 /// is `{"type":"ready","id":"…"}`, then come frames `{"id","type","data"}`. `{"type":"ping"}` is
-/// answered with `{"type":"pong"}`. A bad token, and a session that ends, close with 4401.
+/// answered with `{"type":"pong"}`. `{"type":"viewing","chat_id":7}` and `editing` say where the client
+/// is (`null`: in no chat; only the last counts), which the others hear as `presence` until it says
+/// otherwise or the socket ends. A bad token, and a session that ends, close with 4401.
 #[utoipa::path(
     get, path = "/api/ws", tag = "live",
     responses(
@@ -143,6 +158,7 @@ async fn pass_on(mut live: Live, socket: &mut WebSocket) -> Option<Goodbye> {
     let mut pings = interval(PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard_at = Instant::now();
+    let mut attendance = Attendance::new(&live.state, &live.access);
     loop {
         let step = tokio::select! {
             news = live.next() => match news {
@@ -155,7 +171,7 @@ async fn pass_on(mut live: Live, socket: &mut WebSocket) -> Option<Goodbye> {
             },
             said = socket.recv() => {
                 heard_at = Instant::now();
-                answer(socket, said).await
+                answer(socket, &mut attendance, said).await
             }
             _ = pings.tick() => {
                 if heard_at.elapsed() > SILENT_FOR {
@@ -173,6 +189,7 @@ async fn pass_on(mut live: Live, socket: &mut WebSocket) -> Option<Goodbye> {
 
 async fn answer(
     socket: &mut WebSocket,
+    attendance: &mut Attendance,
     said: Option<Result<Message, axum::Error>>,
 ) -> Result<(), Option<Goodbye>> {
     match said {
@@ -181,6 +198,14 @@ async fn answer(
                 let pong = Utf8Bytes::from_static(r#"{"type":"pong"}"#);
                 send(socket, Message::Text(pong)).await
             }
+            Ok(Frame::Viewing { chat_id }) => {
+                attendance.is_at(place(chat_id, PresenceState::Viewing));
+                Ok(())
+            }
+            Ok(Frame::Editing { chat_id }) => {
+                attendance.is_at(place(chat_id, PresenceState::Editing));
+                Ok(())
+            }
             Ok(Frame::Other) => Ok(()),
             Ok(Frame::Hello { .. }) | Err(_) => Err(Some(Goodbye::Malformed)),
         },
@@ -188,6 +213,10 @@ async fn answer(
         Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
         Some(Ok(Message::Close(_)) | Err(_)) | None => Err(None),
     }
+}
+
+fn place(chat: Option<ChatId>, state: PresenceState) -> Option<Place> {
+    chat.map(|chat| Place { chat, state })
 }
 
 /// A client that does not take a frame in time is too slow.
