@@ -79,7 +79,13 @@ async fn lists_the_chats_that_wait() {
             ..ChatContext::default()
         }
     );
-    assert_eq!(page.chats[1].context, ChatContext::default());
+    assert_eq!(
+        page.chats[1].context,
+        ChatContext {
+            chat_type: Some("direct".to_owned()),
+            ..ChatContext::default()
+        }
+    );
     assert_eq!(page.chats[2].context.order_id.as_deref(), Some("12346"));
     assert_eq!(page.next.as_deref(), Some("abc"));
     let request = shop.request().await;
