@@ -20,7 +20,8 @@ const LISTS: [(&str, &str); 4] = [
 ];
 
 /// What is listed only chat by chat, and where.
-const LISTS_OF_CHATS: [(&str, &str); 2] = [
+const LISTS_OF_CHATS: [(&str, &str); 3] = [
+    ("/api/notes", "/api/chats/{chat}/notes"),
     ("/api/messages", "/api/messages/chat/{chat}"),
     ("/api/suggestions", "/api/chats/{chat}/suggestions"),
 ];
