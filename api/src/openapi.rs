@@ -151,6 +151,8 @@ fn missing(path: &str) -> &'static Code {
         codes::CHAT_NOT_FOUND
     } else if path.starts_with("/api/suggestions") {
         codes::SUGGESTION_NOT_FOUND
+    } else if path.starts_with("/api/files") {
+        codes::FILE_NOT_FOUND
     } else if path.starts_with("/api/messages") {
         codes::MESSAGE_NOT_FOUND
     } else {

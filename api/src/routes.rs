@@ -60,7 +60,7 @@ fn described() -> (Router<AppState>, OpenApi) {
 
 fn paths() -> OpenApiRouter<AppState> {
     use self::access::{auth, users};
-    use self::desk::{chats, live, messages, pushes, sellers, suggestions};
+    use self::desk::{chats, files, live, messages, pushes, sellers, suggestions};
     use self::system::{docs, health, metrics};
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(auth::register))
@@ -89,6 +89,8 @@ fn paths() -> OpenApiRouter<AppState> {
         .routes(routes!(messages::create_message))
         .routes(routes!(messages::get_message))
         .routes(routes!(messages::retry_message))
+        .routes(routes!(files::create_file))
+        .routes(routes!(files::get_file))
         .routes(routes!(live::socket::open_socket))
         .routes(routes!(live::events::stream_events))
         .routes(routes!(pushes::take_ozon_push))

@@ -8,6 +8,7 @@ pub mod access_changes;
 pub mod audit_log;
 pub mod business_hours;
 pub mod chats;
+pub mod files;
 pub mod leases;
 pub mod messages;
 pub mod obligations;

@@ -58,6 +58,8 @@ row_ids! {
     BusinessHoursId,
     /// A draft of an answer.
     SuggestionId,
+    /// A file of a message, or one uploaded to be sent.
+    FileId,
 }
 
 /// A public id for a new row: time-ordered, so that its index stays compact.

@@ -21,7 +21,7 @@ use crate::channel;
 pub use crate::channel::{Capabilities, ChatContext, VendorAttachment, Warning};
 use crate::clock::Clock;
 use crate::config::VendorConfig;
-use crate::http::{NoAnswer, VendorClient};
+use crate::http::{DownloadBody, NoAnswer, VendorClient};
 
 pub use self::pushes::{PushReply, parse_push};
 
@@ -56,6 +56,13 @@ pub trait Marketplace: Send + Sync {
         access: &'a ShopAccess,
         send: TextSend<'a>,
     ) -> BoxFuture<'a, SendOutcome>;
+
+    /// Fetches a file of a message by its [`VendorAttachment::source`].
+    fn fetch_file<'a>(
+        &'a self,
+        access: &'a ShopAccess,
+        source: &'a str,
+    ) -> BoxFuture<'a, Result<FileAnswer, VendorError>>;
 
     /// Marks a message and those before it as read; only where [`Profile::marks_read`].
     fn mark_read<'a>(
@@ -93,7 +100,7 @@ impl Marketplaces {
             yandex_market: Arc::new(yandex_market::YandexMarket::new(
                 yandex_market,
                 clock.clone(),
-            )),
+            )?),
         })
     }
 
@@ -152,6 +159,7 @@ pub enum Operation {
     Probe,
     ListChats,
     ReadMessages,
+    FetchFile,
     SendText,
     MarkRead,
 }
@@ -264,6 +272,16 @@ pub enum VendorAuthor {
     SellerCabinet,
     /// The marketplace itself, its bots, support and couriers: starts no clock.
     System,
+}
+
+/// What a marketplace answers when it is asked for a file.
+pub enum FileAnswer {
+    /// Here it is.
+    Content(DownloadBody),
+    /// It examines the file first.
+    InModeration { retry_after: Duration },
+    /// It will not hand the file out, or nobody may ask it to.
+    Blocked { message: String },
 }
 
 /// A text to send.

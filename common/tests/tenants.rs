@@ -19,9 +19,12 @@ const EXEMPT: &[&str] = &[
 const NAMES_TENANT: &[&str] = &[
     "tenant: TenantId",
     ": &Chat",
+    ": &File",
     ": &Message",
     ": &NewAttempt",
     ": &NewEntry",
+    ": &NewFile",
+    ": &[NewFile]",
     ": &NewMessage",
     ": &NewSeller",
     ": &NewSession",

@@ -107,6 +107,7 @@ codes! {
     BUSINESS_HOURS_NOT_FOUND = NotFound "business_hours_not_found", "there are no such hours";
     SUGGESTION_NOT_FOUND = NotFound "suggestion_not_found", "there is no such draft";
     MESSAGE_NOT_FOUND = NotFound "message_not_found", "there is no such message";
+    FILE_NOT_FOUND = NotFound "file_not_found", "there is no such file";
 
     METHOD_NOT_ALLOWED = MethodNotAllowed "method_not_allowed",
         "this address does not take this method";
@@ -131,6 +132,10 @@ codes! {
     HOURS_IN_USE = Conflict "hours_in_use", "a rule counts by these hours";
     NOT_FAILED = Conflict "not_failed", "only a failed message can be sent again";
 
+    FILE_NOT_READY = Conflict "file_not_ready", "the file has not been fetched yet";
+    FILE_UNAVAILABLE = Conflict "file_unavailable", "the file cannot be had";
+
+    FILE_TOO_LARGE = TooLarge "file_too_large", "the file is larger than 30 MiB";
     BODY_TOO_LARGE = TooLarge "body_too_large", "the body is larger than 1 MiB";
     UNSUPPORTED_MEDIA_TYPE = UnsupportedMediaType "unsupported_media_type",
         "send JSON with content-type application/json";
@@ -139,6 +144,8 @@ codes! {
     TEXT_TOO_LONG = Unprocessable "text_too_long", "the text is longer than the marketplace takes";
     TEXT_FORBIDDEN = Unprocessable "text_forbidden",
         "the marketplace punishes what the text says: change it, or acknowledge the rules";
+    FILE_NOT_ACCEPTED = Unprocessable "file_not_accepted",
+        "the marketplace does not take such files";
     SELLER_KEY_REJECTED = Unprocessable "seller_key_rejected", "the marketplace refuses the key";
 
     TOO_MANY_REQUESTS = TooManyRequests "too_many_requests", "too many requests: wait a little";
@@ -146,6 +153,7 @@ codes! {
     INTERNAL = Internal "internal", "something went wrong here: the request id helps to find out what";
 
     DATABASE_UNAVAILABLE = Unavailable "database_unavailable", "the database does not answer";
+    FILES_UNAVAILABLE = Unavailable "files_unavailable", "the file store does not answer";
     BUSY = Unavailable "busy", "too much is going on: try again in a moment";
     QUERY_TOO_BROAD = Unavailable "query_too_broad",
         "the question takes too long to answer: narrow it down";

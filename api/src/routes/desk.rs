@@ -1,6 +1,7 @@
 //! Where agents answer buyers, and admins connect shops.
 
 pub mod chats;
+pub mod files;
 pub mod live;
 pub mod messages;
 pub mod pushes;

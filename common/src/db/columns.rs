@@ -12,8 +12,8 @@ use super::messages::StoredAttachments;
 use super::sellers::{StoredCapabilities, StoredWarnings, VendorCursor};
 use super::suggestions::StoredUsage;
 use crate::ids::{
-    BusinessHoursId, ChatId, MessageId, ObligationId, SellerId, SessionId, SlaRuleId, SuggestionId,
-    TenantId, UserId,
+    BusinessHoursId, ChatId, FileId, MessageId, ObligationId, SellerId, SessionId, SlaRuleId,
+    SuggestionId, TenantId, UserId,
 };
 
 impl ToSql<sql_types::Uuid, Pg> for TenantId {
@@ -47,6 +47,7 @@ macro_rules! bigint_columns {
 bigint_columns!(
     BusinessHoursId,
     ChatId,
+    FileId,
     MessageId,
     ObligationId,
     SellerId,

@@ -17,11 +17,11 @@ use uuid::Uuid;
 
 use super::wire::{self, Id};
 use super::{
-    ChatPage, Limit, ListPage, Marketplace, MessagePage, Operation, Probe, Profile, ReadFrom,
-    Reading, Refusal, SendOutcome, ShopAccess, TextSend, VendorError,
+    ChatPage, FileAnswer, Limit, ListPage, Marketplace, MessagePage, Operation, Probe, Profile,
+    ReadFrom, Reading, Refusal, SendOutcome, ShopAccess, TextSend, VendorError,
 };
 use crate::clock::Clock;
-use crate::http::{Answer, Call, HeaderMap, VendorClient};
+use crate::http::{Answer, Call, Download, HeaderMap, StatusCode, VendorClient};
 
 pub(super) static PROFILE: Profile = Profile {
     // https://dev.wildberries.ru/openapi/user-communication#tag/buyersChat/operation/postV1SellerMessage
@@ -38,6 +38,7 @@ pub(super) static PROFILE: Profile = Profile {
     limits: &[
         per_method(Operation::ListChats, 10, 10),
         per_method(Operation::ReadMessages, 10, 10),
+        per_method(Operation::FetchFile, 10, 10),
         per_method(Operation::SendText, 10, 10),
         // https://dev.wildberries.ru/openapi/api-information#tag/connectionCheck/operation/getPing
         per_method(Operation::Probe, 3, 30),
@@ -116,6 +117,14 @@ impl Marketplace for Wildberries {
         self.message(access, send).boxed()
     }
 
+    fn fetch_file<'a>(
+        &'a self,
+        access: &'a ShopAccess,
+        source: &'a str,
+    ) -> BoxFuture<'a, Result<FileAnswer, VendorError>> {
+        self.download(access, source).boxed()
+    }
+
     fn mark_read<'a>(
         &'a self,
         _access: &'a ShopAccess,
@@ -172,6 +181,37 @@ impl Wildberries {
             .send_gated(call, &form.content_type, form.body, send.release_before)
             .await;
         wire::outcome(sent, |answer| errors::refusal(answer, access), confirmed)
+    }
+
+    /// `https://dev.wildberries.ru/openapi/user-communication#tag/buyersChat/operation/getV1SellerDownloadId`
+    async fn download(&self, access: &ShopAccess, id: &str) -> Result<FileAnswer, VendorError> {
+        // An address instead of an id leads to hosts of which nobody says whose they are.
+        let is_id = id
+            .bytes()
+            .all(|it| it.is_ascii_alphanumeric() || it == b'-');
+        if !is_id || id.is_empty() {
+            return Ok(wire::foreign_file());
+        }
+        let path = format!("/api/v1/seller/download/{id}");
+        let credentials = call("", &[], access)?.headers;
+        let address = self.client.address_of(&path);
+        match self.client.download(address, credentials).await? {
+            Download::File(body) => Ok(FileAnswer::Content(body)),
+            Download::Other(answer) if answer.status == StatusCode::ACCEPTED => {
+                let moderation: Moderation = wire::parse(&answer)?;
+                let seconds = moderation.retry_seconds.unwrap_or(30).clamp(1, 3600);
+                Ok(FileAnswer::InModeration {
+                    retry_after: Duration::from_secs(seconds.unsigned_abs()),
+                })
+            }
+            Download::Other(answer)
+                if answer.status == StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS =>
+            {
+                let message = errors::error(&answer, access).to_string();
+                Ok(FileAnswer::Blocked { message })
+            }
+            Download::Other(answer) => Err(errors::error(&answer, access)),
+        }
     }
 
     async fn get(
@@ -238,6 +278,14 @@ fn confirmed(answer: &Answer) -> Option<SendOutcome> {
         at: result.add_time.and_then(DateTime::from_timestamp_millis),
         reply_sign: result.sign.filter(|sign| !sign.is_empty()),
     })
+}
+
+/// The answer while a file is examined.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Moderation {
+    #[serde(default, deserialize_with = "wire::whole")]
+    retry_seconds: Option<i64>,
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,10 @@ use serde::de::{DeserializeOwned, Error, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{ChatContext, Refusal, SendOutcome, VendorAuthor, VendorError, VendorMessage, Warning};
+use super::{
+    ChatContext, FileAnswer, Refusal, SendOutcome, VendorAuthor, VendorError, VendorMessage,
+    Warning,
+};
 use crate::http::{Answer, GatedResult, HeaderMap, HeaderValue};
 use crate::text::clean_json;
 
@@ -123,6 +126,13 @@ pub(super) fn secret_header(value: &str) -> Result<HeaderValue, VendorError> {
 pub(super) fn seconds(headers: &HeaderMap, name: &str) -> Option<Duration> {
     let seconds: f64 = headers.get(name)?.to_str().ok()?.trim().parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// The answer for a file that no request with credentials may be made for.
+pub(super) fn foreign_file() -> FileAnswer {
+    FileAnswer::Blocked {
+        message: "the file lies at an address that is not the marketplace's own".to_owned(),
+    }
 }
 
 /// The last part of an address's path, as a file's name.

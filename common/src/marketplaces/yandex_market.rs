@@ -15,11 +15,12 @@ use serde_json::{Value, json};
 
 use super::wire::{self, warning};
 use super::{
-    Capabilities, ChatPage, Limit, ListPage, ListScope, Marketplace, MessagePage, Operation, Probe,
-    Profile, ReadFrom, Reading, Refusal, SendOutcome, ShopAccess, TextSend, VendorError,
+    Capabilities, ChatPage, FileAnswer, Limit, ListPage, ListScope, Marketplace, MessagePage,
+    Operation, Probe, Profile, ReadFrom, Reading, Refusal, SendOutcome, ShopAccess, TextSend,
+    VendorError,
 };
 use crate::clock::Clock;
-use crate::http::{Answer, Call, HeaderMap, VendorClient};
+use crate::http::{Answer, Call, Download, HeaderMap, VendorClient};
 
 pub(super) static PROFILE: Profile = Profile {
     // https://yandex.ru/dev/market/partner-api/doc/ru/reference/chats/sendMessageToChat
@@ -46,6 +47,10 @@ pub(super) static PROFILE: Profile = Profile {
 const CHATS_PER_PAGE: &str = "20";
 const MESSAGES_PER_PAGE: &str = "100";
 
+/// The partner API, and the host to which `payload` of its messages points (FACTS 4.4).
+const API: &str = "https://api.partner.market.yandex.ru/";
+const FILES_HOST: &str = "https://files.messenger.yandex.net";
+
 const fn hourly(operation: Operation, requests: u32) -> Limit {
     Limit {
         operation: Some(operation),
@@ -57,12 +62,24 @@ const fn hourly(operation: Operation, requests: u32) -> Limit {
 /// The connector of Yandex Market.
 pub(super) struct YandexMarket {
     client: VendorClient,
+    /// Where the files of real chats lie.
+    files: VendorClient,
     clock: Clock,
 }
 
 impl YandexMarket {
-    pub(super) fn new(client: VendorClient, clock: Clock) -> Self {
-        Self { client, clock }
+    pub(super) fn new(client: VendorClient, clock: Clock) -> anyhow::Result<Self> {
+        // The real API's host has no files of its own; another one stands for both.
+        let files = if client.own_address(API, "").is_some() {
+            VendorClient::new(FILES_HOST)?
+        } else {
+            client.clone()
+        };
+        Ok(Self {
+            client,
+            files,
+            clock,
+        })
     }
 }
 
@@ -132,6 +149,14 @@ impl Marketplace for YandexMarket {
         self.send_message_to_chat(access, send).boxed()
     }
 
+    fn fetch_file<'a>(
+        &'a self,
+        access: &'a ShopAccess,
+        source: &'a str,
+    ) -> BoxFuture<'a, Result<FileAnswer, VendorError>> {
+        self.payload_file(access, source).boxed()
+    }
+
     fn mark_read<'a>(
         &'a self,
         _access: &'a ShopAccess,
@@ -196,6 +221,21 @@ impl YandexMarket {
             |answer| errors::refusal(answer, access, now),
             confirmed,
         )
+    }
+
+    /// Where `payload` of a message points: `https://yandex.ru/dev/market/partner-api/doc/ru/reference/chats/getChatHistory`
+    async fn payload_file(
+        &self,
+        access: &ShopAccess,
+        address: &str,
+    ) -> Result<FileAnswer, VendorError> {
+        let Some(address) = self.files.own_address(address, "/") else {
+            return Ok(wire::foreign_file());
+        };
+        match self.files.download(address, headers(access)?).await? {
+            Download::File(body) => Ok(FileAnswer::Content(body)),
+            Download::Other(answer) => Err(errors::error(&answer, access, self.clock.now())),
+        }
     }
 
     async fn post(

@@ -7,11 +7,13 @@ use common::channel::Marketplace;
 use common::config::{Config, Env};
 use common::db;
 use common::db::chats::{self, Chat};
+use common::db::files::{self, File};
 use common::db::leases::Lease;
 use common::db::messages::{self, Author, Direction, Message, NewMessage, StoredAttachments};
 use common::db::sellers::{self, NewSeller, Seller};
 use common::domain::delivery::{MessageState, SEND_WITHIN};
 use common::flows::deliver_chat::deliver_chat;
+use common::flows::fetch_file::{FETCH_LEASE, fetch_file};
 use common::flows::refresh_chat::refresh_chat;
 use common::flows::sync_seller::sync_seller;
 use common::flows::{Context, FlowError};
@@ -20,6 +22,7 @@ use common::secrets::fingerprint;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use sandbox::{Options, Sandbox};
 use secrecy::SecretString;
+use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::database::fresh_database;
@@ -33,6 +36,8 @@ pub(crate) struct World {
     pub(crate) tenant: TenantId,
     pub(crate) config: Config,
     pub(crate) redis: RedisServer,
+    /// Where files lie.
+    pub(crate) folder: TempDir,
 }
 
 impl World {
@@ -44,7 +49,8 @@ impl World {
             ..Options::default()
         };
         let sandbox = Sandbox::start(options).await.unwrap();
-        let config = config(&sandbox, &database, &redis);
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&sandbox, &database, &redis, &folder);
         let ctx = Context::with_redis(&config, 4, redis.redis("")).unwrap();
         let tenant = TenantId(Uuid::from_u128(0x0198_a000_0000_7000_8000_0000_0000_0001));
         Self {
@@ -53,6 +59,7 @@ impl World {
             tenant,
             config,
             redis,
+            folder,
         }
     }
 
@@ -107,6 +114,20 @@ impl World {
             .write_as_buyer(marketplace, chat, text)
             .unwrap();
         written.chat
+    }
+
+    /// A buyer sends a file, with or without words.
+    pub(crate) fn buyer_sends_file(
+        &self,
+        marketplace: Marketplace,
+        chat: Option<&str>,
+        file: &serde_json::Value,
+    ) -> String {
+        let request = serde_json::json!({
+            "marketplace": marketplace, "chat": chat, "text": "", "file": file
+        });
+        let written = self.sandbox.write(serde_json::from_value(request).unwrap());
+        written.unwrap().chat
     }
 
     pub(crate) fn somebody_answers_in_the_cabinet(
@@ -221,6 +242,29 @@ impl World {
         }
     }
 
+    /// The files of a message.
+    pub(crate) async fn files(&self, message: &Message) -> Vec<File> {
+        files::of_message(&mut *self.conn().await, self.tenant, message.id)
+            .await
+            .unwrap()
+    }
+
+    /// Fetches what is due at a marketplace; tells how many files that were.
+    pub(crate) async fn fetch(&self, marketplace: Marketplace) -> usize {
+        let lease = Lease::new(FETCH_LEASE);
+        let mut conn = self.conn().await;
+        let claimed =
+            files::claim_due_across_tenants(&mut conn, marketplace, self.now(), &lease, 10)
+                .await
+                .unwrap();
+        drop(conn);
+        let count = claimed.len();
+        for file in claimed {
+            fetch_file(&self.ctx, file, lease).await.unwrap();
+        }
+        count
+    }
+
     pub(crate) async fn message(&self, message: &Message) -> Message {
         messages::find(&mut *self.conn().await, self.tenant, message.id)
             .await
@@ -260,12 +304,18 @@ impl World {
     }
 }
 
-fn config(sandbox: &Sandbox, database: &SecretString, redis: &RedisServer) -> Config {
+fn config(
+    sandbox: &Sandbox,
+    database: &SecretString,
+    redis: &RedisServer,
+    folder: &TempDir,
+) -> Config {
     use secrecy::ExposeSecret;
     let at = |prefix: &str| format!("{}/{prefix}", sandbox.url());
     let env = Env::of([
         ("DATABASE_URL", database.expose_secret().to_owned()),
         ("REDIS_URL", redis.url()),
+        ("FILES_DIR", folder.path().to_str().unwrap().to_owned()),
         ("ENCRYPTION_KEY", KEY.to_owned()),
         ("JWT_SECRET", "j".repeat(32)),
         ("AUTH_TOKEN_SECRET", "a".repeat(32)),
