@@ -123,7 +123,7 @@ codes! {
     CHAT_MOVED_ON = Conflict "chat_moved_on", "the chat has changed since you saw it";
     WINDOW_CLOSED = Conflict "window_closed", "the marketplace takes no more answers in this chat";
     MESSAGE_CONFLICT = Conflict "message_conflict",
-        "a message with this client_message_id and another text exists";
+        "a message with this client_message_id and another text or other files exists";
     STALE_SUGGESTION = Conflict "stale_suggestion",
         "the chat moved on since the draft was made, or somebody decided about it";
     NOTHING_TO_ANSWER = Conflict "nothing_to_answer", "no answer is owed in this chat";

@@ -185,7 +185,8 @@ pub async fn facts(
              AND author = 'buyer' AND (answer.at IS NULL OR of_chat.at > answer.at)), \
          buyer AS (SELECT at, id FROM of_chat WHERE direction = 'incoming' \
              AND author = 'buyer' ORDER BY at DESC, id DESC LIMIT 1), \
-         newest AS (SELECT text, at, direction FROM of_chat WHERE author <> 'system' \
+         newest AS (SELECT coalesce(nullif(text, ''), attachments -> 0 ->> 'name', '') AS text, \
+             at, direction FROM of_chat WHERE author <> 'system' \
              ORDER BY at DESC, id DESC LIMIT 1) \
          SELECT (SELECT min(at) FROM unanswered WHERE starts_clock) AS owed_since, \
              (SELECT at FROM buyer) AS last_buyer_at, \

@@ -122,7 +122,7 @@ impl Context {
         operation: Operation,
     ) -> Result<Permit, VendorError> {
         let urgency = match operation {
-            Operation::SendText => Urgency::Send,
+            Operation::SendText | Operation::SendFile => Urgency::Send,
             _ => Urgency::Read,
         };
         self.limits

@@ -14,7 +14,7 @@ use crate::db::files::{self, FileState, NewFile};
 use crate::db::messages::{self, Author, Direction, Message, NewMessage, StoredAttachments};
 use crate::domain::deadlines::FIRST_IMPORT_WINDOW;
 use crate::domain::delivery::MessageState;
-use crate::domain::echoes::{ECHO_WITHIN, Origin, Shown, Unbound, attribute};
+use crate::domain::echoes::{ECHO_WITHIN, FileMark, Origin, Shown, Unbound, attribute, is_picture};
 use crate::files::{FileStore, clean_name};
 use crate::flows::refresh_chat::refresh_chat;
 use crate::ids::{SellerId, TenantId, new_public_id};
@@ -144,6 +144,7 @@ async fn attribute_ours(
         .map(|row| Unbound {
             id: row.message.id,
             canonical: canonical(&row.message.text),
+            files: sent_marks(&row.message),
             state: row.message.state,
             baseline_at: row.baseline_at,
             overdue: is_overdue(&row.message, source.now),
@@ -155,6 +156,7 @@ async fn attribute_ours(
         .filter(|message| is_ours(message))
         .map(|message| Shown {
             canonical: canonical(&message.text),
+            files: shown_marks(source, message),
             at: message.at,
             by_hand: message.author == VendorAuthor::SellerCabinet,
         })
@@ -164,6 +166,25 @@ async fn attribute_ours(
         .iter()
         .map(|message| is_ours(message).then(|| origins.next()).flatten())
         .collect())
+}
+
+fn sent_marks(message: &Message) -> Vec<FileMark> {
+    let files = message.attachments.0.iter();
+    files
+        .map(|file| FileMark::new(file.content_type.as_deref(), Some(&file.name)))
+        .collect()
+}
+
+fn shown_marks(source: &Source, message: &VendorMessage) -> Vec<FileMark> {
+    let shows_names = profile(source.marketplace).files.shows_image_names;
+    let files = message.attachments.iter();
+    files
+        .map(|file| {
+            let content_type = file.content_type.as_deref();
+            let is_named = shows_names || !content_type.is_some_and(is_picture);
+            FileMark::new(content_type, is_named.then_some(file.name.as_str()))
+        })
+        .collect()
 }
 
 fn is_overdue(message: &Message, now: DateTime<Utc>) -> bool {

@@ -125,6 +125,7 @@ fn name(operation: Operation) -> &'static str {
         Operation::ReadMessages => "read_messages",
         Operation::FetchFile => "fetch_file",
         Operation::SendText => "send_text",
+        Operation::SendFile => "send_file",
         Operation::MarkRead => "mark_read",
     }
 }

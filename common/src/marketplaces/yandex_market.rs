@@ -13,11 +13,11 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::wire::{self, warning};
+use super::wire::{self, Form, warning};
 use super::{
-    Capabilities, ChatPage, FileAnswer, Limit, ListPage, ListScope, Marketplace, MessagePage,
-    Operation, Probe, Profile, ReadFrom, Reading, Refusal, SendOutcome, ShopAccess, TextSend,
-    VendorError,
+    Capabilities, ChatPage, FileAnswer, FileRules, Limit, ListPage, ListScope, Marketplace,
+    MessagePage, Operation, OutgoingFile, Probe, Profile, ReadFrom, Reading, Refusal, SendOutcome,
+    ShopAccess, TextSend, VendorError,
 };
 use crate::clock::Clock;
 use crate::http::{Answer, Call, Download, HeaderMap, VendorClient};
@@ -27,6 +27,15 @@ pub(super) static PROFILE: Profile = Profile {
     text_limit_chars: 4096,
     // None is documented (FACTS 3.4).
     answer_window: None,
+    // https://yandex.ru/dev/market/partner-api/doc/ru/reference/chats/sendFileToChat
+    files: FileRules {
+        types: &[],
+        at_most: 1,
+        one_limit_bytes: 5_000_000,
+        all_limit_bytes: 5_000_000,
+        with_text: false,
+        shows_image_names: true,
+    },
     reading: Reading::PerChat,
     marks_read: false,
     // https://yandex.ru/dev/market/partner-api/doc/ru/push-notifications/
@@ -38,6 +47,7 @@ pub(super) static PROFILE: Profile = Profile {
         hourly(Operation::ListChats, 5000),
         hourly(Operation::ReadMessages, 10_000),
         hourly(Operation::SendText, 1000),
+        hourly(Operation::SendFile, 1000),
     ],
     // https://yandex.ru/dev/market/partner-api/doc/ru/concepts/limits
     parallel: Some(2),
@@ -149,6 +159,21 @@ impl Marketplace for YandexMarket {
         self.send_message_to_chat(access, send).boxed()
     }
 
+    fn send_files<'a>(
+        &'a self,
+        access: &'a ShopAccess,
+        send: TextSend<'a>,
+        files: &'a [OutgoingFile],
+    ) -> BoxFuture<'a, SendOutcome> {
+        async move {
+            match files {
+                [_] => self.send_file_to_chat(access, send, files).await,
+                _ => wire::one_file_only(),
+            }
+        }
+        .boxed()
+    }
+
     fn fetch_file<'a>(
         &'a self,
         access: &'a ShopAccess,
@@ -197,7 +222,38 @@ impl YandexMarket {
 
     /// `https://yandex.ru/dev/market/partner-api/doc/ru/reference/chats/sendMessageToChat`
     async fn send_message_to_chat(&self, access: &ShopAccess, send: TextSend<'_>) -> SendOutcome {
-        let prepared = path("chats/message", access).and_then(|path| Ok((path, headers(access)?)));
+        let body = Bytes::from(json!({ "message": send.text }).to_string());
+        self.send("chats/message", access, "application/json", body, send)
+            .await
+    }
+
+    /// `https://yandex.ru/dev/market/partner-api/doc/ru/reference/chats/sendFileToChat`
+    async fn send_file_to_chat(
+        &self,
+        access: &ShopAccess,
+        send: TextSend<'_>,
+        file: &[OutgoingFile],
+    ) -> SendOutcome {
+        let form = Form::new(&[], file);
+        self.send(
+            "chats/file/send",
+            access,
+            &form.content_type,
+            form.body,
+            send,
+        )
+        .await
+    }
+
+    async fn send(
+        &self,
+        method: &str,
+        access: &ShopAccess,
+        content_type: &str,
+        body: Bytes,
+        send: TextSend<'_>,
+    ) -> SendOutcome {
+        let prepared = path(method, access).and_then(|path| Ok((path, headers(access)?)));
         let (path, headers) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -210,10 +266,9 @@ impl YandexMarket {
             query: &[("chatId", send.chat)],
             headers,
         };
-        let body = Bytes::from(json!({ "message": send.text }).to_string());
         let sent = self
             .client
-            .send_gated(call, "application/json", body, send.release_before)
+            .send_gated(call, content_type, body, send.release_before)
             .await;
         let now = self.clock.now();
         wire::outcome(
@@ -311,6 +366,7 @@ fn confirmed(answer: &Answer) -> Option<SendOutcome> {
     (envelope.status.as_deref() == Some("OK")).then_some(SendOutcome::Sent {
         at: None,
         reply_sign: None,
+        left_out: None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The flows against a real database, a real Redis and the sandbox.
 
 mod deliver_chat;
+mod deliver_files;
 mod fetch_file;
 mod sync_seller;
 #[expect(

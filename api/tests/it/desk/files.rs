@@ -2,12 +2,14 @@
 
 use chrono::TimeDelta;
 use common::channel::Marketplace;
+use common::db::chats::Chat;
 use common::db::files::{self, File, FileState};
 use common::db::users::Role;
 use common::flows::purge_files::purge_files;
 use diesel_async::RunQueryDsl;
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::{Answer, Person, TestApp};
@@ -128,7 +130,7 @@ async fn a_form_without_exactly_one_file_is_refused() {
     upload(&anna, other).await.expect_field("photo");
     let two = form("a.png", PNG).part("file", Part::bytes(PNG.to_vec()));
     upload(&anna, two).await.expect_field("file");
-    let json = anna.post("/api/files", &serde_json::json!({})).await;
+    let json = anna.post("/api/files", &json!({})).await;
     json.expect_error(415, "unsupported_media_type");
 }
 
@@ -226,4 +228,114 @@ async fn a_store_that_is_away_is_told_as_such() {
     let refused = upload(&anna, form("a.png", PNG)).await;
     refused.expect_error(503, "files_unavailable");
     anna.get("/api/chats").await.expect(200);
+}
+
+async fn id_of(person: &Person<'_>, name: &str, content: &[u8]) -> Value {
+    let uploaded = upload(person, form(name, content)).await;
+    uploaded.expect(201)["file_id"].clone()
+}
+
+async fn send(person: &Person<'_>, chat: &Chat, text: &str, files: &[&Value]) -> Answer {
+    let body = json!({ "chat_id": chat.id, "text": text, "attachments": files });
+    person.post("/api/messages", &body).await
+}
+
+#[tokio::test]
+async fn an_uploaded_file_is_sent_once() {
+    let app = TestApp::start().await;
+    let anna = app.agent("anna").await;
+    for marketplace in Marketplace::ALL {
+        let shop = app.shop(anna.tenant(), marketplace).await;
+        let chat = app.chat_of(&shop, "Пришлите фото").await;
+        let file = id_of(&anna, "a.png", PNG).await;
+        let named = json!({
+            "chat_id": chat.id, "attachments": [file], "client_message_id": "a-1"
+        });
+        let posted = anna.post("/api/messages", &named).await;
+        let shown = &posted.expect(201)["attachments"][0];
+        assert_eq!(shown["file_id"], file);
+        assert_eq!(shown["state"], "ready");
+        assert_eq!(posted.body["state"], "queued");
+        assert_eq!(posted.body["text"], "");
+        let again = anna.post("/api/messages", &named).await;
+        assert_eq!(again.expect(200)["id"], posted.body["id"]);
+        let mut other = named.clone();
+        other["attachments"] = json!([id_of(&anna, "b.png", PNG).await]);
+        let other = anna.post("/api/messages", &other).await;
+        other.expect_error(409, "message_conflict");
+        let twice = send(&anna, &chat, "", &[&file]).await;
+        twice.expect_field("attachments[0]");
+        let path = format!("/api/files/{}", file.as_str().unwrap());
+        anna.get(&path).await.expect(200);
+    }
+    app.advance(TimeDelta::hours(25));
+    // Only those that were never sent.
+    assert_eq!(purge_files(&app.state.ctx).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn files_that_the_marketplace_would_refuse_are_refused_here() {
+    let app = TestApp::start().await;
+    let anna = app.agent("anna").await;
+    let chat_at = async |marketplace| {
+        let shop = app.shop(anna.tenant(), marketplace).await;
+        app.chat_of(&shop, "Пришлите фото").await
+    };
+    let wildberries = chat_at(Marketplace::Wildberries).await;
+    let html = id_of(&anna, "a.png", b"<!DOCTYPE html><p>hello").await;
+    let refused = send(&anna, &wildberries, "", &[&html]).await;
+    let error = refused.expect_error(422, "file_not_accepted");
+    assert_eq!(error["details"][0]["field"], "attachments[0]");
+    let mut large = PNG.to_vec();
+    large.resize((5 << 20) + 1, 7);
+    let large = id_of(&anna, "b.png", &large).await;
+    let refused = send(&anna, &wildberries, "x", &[&large]).await;
+    let error = refused.expect_error(422, "file_not_accepted");
+    assert_eq!(error["details"][0]["limit"], 5 << 20);
+    let yandex = chat_at(Marketplace::YandexMarket).await;
+    let refused = send(&anna, &yandex, "", &[&large]).await;
+    refused.expect_error(422, "file_not_accepted");
+    let (one, two) = (
+        id_of(&anna, "1.png", PNG).await,
+        id_of(&anna, "2.png", PNG).await,
+    );
+    for marketplace in [Marketplace::Ozon, Marketplace::YandexMarket] {
+        let chat = chat_at(marketplace).await;
+        let both = send(&anna, &chat, "Вот", &[&one]).await;
+        both.expect_field("attachments");
+        let many = send(&anna, &chat, "", &[&one, &two]).await;
+        many.expect_field("attachments");
+        send(&anna, &chat, "", &[]).await.expect_field("text");
+        let same = send(&anna, &chat, "", &[&one, &one]).await;
+        same.expect_field("attachments");
+    }
+    let fits = send(&anna, &wildberries, "Вот", &[&one, &two]).await;
+    assert_eq!(fits.expect(201)["attachments"][1]["file_id"], two);
+}
+
+#[tokio::test]
+async fn foreign_and_missing_files_cannot_be_sent() {
+    let app = TestApp::start().await;
+    let anna = app.agent("anna").await;
+    let eve = app.person("acme", "eve", Role::Owner).await;
+    let shop = app.shop(anna.tenant(), Marketplace::Wildberries).await;
+    let chat = app.chat_of(&shop, "Пришлите фото").await;
+    let foreign = id_of(&eve, "a.png", PNG).await;
+    let missing = json!(Uuid::new_v4());
+    let with_file = app.chat_with_file(&shop, "a.png").await;
+    let thread = anna
+        .get(&format!("/api/messages/chat/{}", with_file.id))
+        .await;
+    let buyers = &thread.body["messages"][0]["attachments"][0]["file_id"];
+    let mut answers = Vec::new();
+    for file in [&foreign, &missing, buyers] {
+        let refused = send(&anna, &chat, "x", &[file]).await;
+        refused.expect_field("attachments[0]");
+        answers.push(refused.body["error"]["details"].clone());
+    }
+    assert!(answers.iter().all(|it| *it == answers[0]));
+    let untouched = app.chat(anna.tenant(), chat.id).await;
+    assert_eq!(untouched.version, chat.version);
+    let path = format!("/api/files/{}", foreign.as_str().unwrap());
+    eve.get(&path).await.expect(200);
 }

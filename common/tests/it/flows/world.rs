@@ -7,11 +7,12 @@ use common::channel::Marketplace;
 use common::config::{Config, Env};
 use common::db;
 use common::db::chats::{self, Chat};
-use common::db::files::{self, File};
+use common::db::files::{self, File, FileState, NewFile};
 use common::db::leases::Lease;
 use common::db::messages::{self, Author, Direction, Message, NewMessage, StoredAttachments};
 use common::db::sellers::{self, NewSeller, Seller};
 use common::domain::delivery::{MessageState, SEND_WITHIN};
+use common::files::{FileStore, content_type};
 use common::flows::deliver_chat::deliver_chat;
 use common::flows::fetch_file::{FETCH_LEASE, fetch_file};
 use common::flows::refresh_chat::refresh_chat;
@@ -190,6 +191,20 @@ impl World {
 
     /// An agent answers: what the api stores.
     pub(crate) async fn reply(&self, chat: &Chat, text: &str) -> Message {
+        self.reply_with(chat, text, &[]).await
+    }
+
+    /// The same with files.
+    pub(crate) async fn reply_with(
+        &self,
+        chat: &Chat,
+        text: &str,
+        files: &[(&str, &[u8])],
+    ) -> Message {
+        let mut uploads = Vec::new();
+        for (name, content) in files {
+            uploads.push(self.upload(name, content).await);
+        }
         let now = self.ctx.clock.now();
         let row = NewMessage {
             tenant_id: self.tenant,
@@ -201,7 +216,7 @@ impl World {
             author: Author::Agent,
             user_id: None,
             text: text.to_owned(),
-            attachments: StoredAttachments::default(),
+            attachments: StoredAttachments(uploads.iter().map(Into::into).collect()),
             state: MessageState::Queued,
             error_code: None,
             error_message: None,
@@ -216,12 +231,41 @@ impl World {
         conn.transaction(async |conn| {
             let held = chats::lock(conn, self.tenant, chat.id).await?.unwrap();
             let message = messages::insert_new(conn, &row).await?.unwrap();
+            for (file, position) in uploads.iter().zip(0..) {
+                files::attach(conn, self.tenant, file.id, message.id, position).await?;
+            }
             chats::schedule_delivery(conn, self.tenant, chat.id, Some(now)).await?;
             refresh_chat(conn, &held, false, now).await?;
             Ok::<_, diesel::result::Error>(message)
         })
         .await
         .unwrap()
+    }
+
+    /// An agent uploads a file; also an empty one, which the api would refuse.
+    async fn upload(&self, name: &str, content: &[u8]) -> File {
+        let storage_key = FileStore::new_key(self.tenant);
+        let path = self.folder.path().join(&storage_key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        let row = NewFile {
+            tenant_id: self.tenant,
+            public_id: new_public_id(),
+            message_id: None,
+            position: 0,
+            uploaded_by: None,
+            seller_id: None,
+            channel: None,
+            source: None,
+            name: name.to_owned(),
+            content_type: Some(content_type(content).to_owned()),
+            size_bytes: i64::try_from(content.len()).ok(),
+            storage_key,
+            state: FileState::Ready,
+            fetch_at: None,
+            created_at: self.now(),
+        };
+        files::insert(&mut *self.conn().await, &row).await.unwrap()
     }
 
     /// Delivers what is due in the chat; nothing if nothing is.
