@@ -15,10 +15,14 @@ const PDF: &[u8] = b"%PDF-1.4 a receipt";
 
 async fn asked(world: &World, marketplace: Marketplace) -> (Seller, Chat) {
     let seller = world.connect(marketplace).await;
-    let external = world.buyer_writes(marketplace, None, "Пришлите чек");
-    world.sync(&seller).await.unwrap();
-    let chat = world.chat(&seller, &external).await.unwrap();
+    let chat = asked_again(world, &seller).await;
     (seller, chat)
+}
+
+async fn asked_again(world: &World, seller: &Seller) -> Chat {
+    let external = world.buyer_writes(seller.marketplace, None, "Пришлите чек");
+    world.sync(seller).await.unwrap();
+    world.chat(seller, &external).await.unwrap()
 }
 
 /// The files of each message that the marketplace holds of a chat, by their number.
@@ -35,8 +39,9 @@ fn arrived(world: &World, chat: &Chat) -> Vec<(String, usize)> {
 async fn a_file_arrives_once_and_is_bound_to_its_echo() {
     let world = World::start().await;
     for marketplace in Marketplace::ALL {
+        let seller = world.connect(marketplace).await;
         for (name, content) in [("Чек № 5.pdf", PDF), ("фото.png", PNG)] {
-            let (seller, chat) = asked(&world, marketplace).await;
+            let chat = asked_again(&world, &seller).await;
             let message = world.reply_with(&chat, "", &[(name, content)]).await;
             world.deliver(chat.id).await;
             assert_eq!(world.message(&message).await.state, MessageState::Sent);
@@ -71,8 +76,9 @@ async fn text_and_files_go_in_one_message_where_the_marketplace_takes_that() {
 async fn a_file_that_was_cut_after_it_was_taken_is_found_and_not_repeated() {
     let world = World::start().await;
     for marketplace in Marketplace::ALL {
+        let seller = world.connect(marketplace).await;
         for (name, content) in [("a.pdf", PDF), ("b.png", PNG)] {
-            let (_, chat) = asked(&world, marketplace).await;
+            let chat = asked_again(&world, &seller).await;
             let message = world.reply_with(&chat, "", &[(name, content)]).await;
             world.fault(sends_of(marketplace), "cut_after_accept", 1);
             world.deliver(chat.id).await;

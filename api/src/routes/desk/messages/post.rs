@@ -187,7 +187,11 @@ async fn post(
     check_sendable(conn, &chat, now).await?;
     check_seen(conn, staff, &chat, body).await?;
     let files = take_files(conn, &chat, text, &body.attachments).await?;
-    let warnings = check_text(&chat, text, &body.acknowledge)?;
+    let warnings = if text.is_empty() {
+        Vec::new()
+    } else {
+        check_text(&chat, text, &body.acknowledge)?
+    };
     if let Some(draft) = body.suggestion_id {
         use_draft(conn, staff, &mut chat, draft, text, now).await?;
     }
