@@ -17,7 +17,7 @@ pub(crate) use self::error::{is_connection_lost, is_timeout};
 pub use self::frame::{CallerSlot, RequestId, frame};
 pub use self::json::{Json, OptionalJson, Validate, read_as};
 pub use self::observe::describe_metrics;
-pub use self::path::{Identifier, PathId, PathSecret};
+pub use self::path::{Identifier, PathFileId, PathId, PathSecret};
 pub use self::query::{KnownQueries, Query, refuse_unknown_queries};
 pub use self::secret::GivenSecret;
 

@@ -155,6 +155,8 @@ fn missing(path: &str) -> &'static Code {
         codes::BUSINESS_HOURS_NOT_FOUND
     } else if path.starts_with("/api/suggestions") {
         codes::SUGGESTION_NOT_FOUND
+    } else if path.starts_with("/api/files") {
+        codes::FILE_NOT_FOUND
     } else if path.starts_with("/api/messages") {
         codes::MESSAGE_NOT_FOUND
     } else if path.starts_with("/api/canned-replies") {

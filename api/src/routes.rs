@@ -60,8 +60,8 @@ fn described() -> (Router<AppState>, OpenApi) {
 fn paths() -> OpenApiRouter<AppState> {
     use self::access::{auth, users};
     use self::desk::{
-        business_hours, canned_replies, chats, live, messages, metrics as reply_metrics, notes,
-        pushes, sellers, sla_rules, suggestions, views,
+        business_hours, canned_replies, chats, files, live, messages, metrics as reply_metrics,
+        notes, pushes, sellers, sla_rules, suggestions, views,
     };
     use self::system::{docs, health, llm_settings, metrics};
     OpenApiRouter::with_openapi(openapi::head())
@@ -138,6 +138,8 @@ fn paths() -> OpenApiRouter<AppState> {
         .routes(routes!(messages::create_message))
         .routes(routes!(messages::get_message))
         .routes(routes!(messages::retry_message))
+        .routes(routes!(files::create_file))
+        .routes(routes!(files::get_file))
         .routes(routes!(live::socket::open_socket))
         .routes(routes!(live::events::stream_events))
         .routes(routes!(live::presence::get_presence))

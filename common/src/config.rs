@@ -27,6 +27,7 @@ pub struct Config {
     pub vendors: VendorConfig,
     pub llm: LlmConfig,
     pub delivery: DeliveryConfig,
+    pub files: FilesConfig,
     /// The longest time between two polls of a quiet shop.
     pub poll_interval: Duration,
     /// Jobs of one kind and marketplace that a worker runs at the same moment.
@@ -114,6 +115,24 @@ impl Default for DeliveryConfig {
     }
 }
 
+/// Where the bytes of files lie.
+#[derive(Clone, Debug)]
+pub struct FilesConfig {
+    /// The folder that is used unless there is a bucket.
+    pub folder: PathBuf,
+    pub bucket: Option<BucketConfig>,
+}
+
+/// A bucket of MinIO, or of anything else that speaks S3.
+#[derive(Clone, Debug)]
+pub struct BucketConfig {
+    /// With its scheme.
+    pub endpoint: String,
+    pub access_key: String,
+    pub secret_key: SecretString,
+    pub name: String,
+}
+
 /// Where logs go.
 #[derive(Clone, Debug)]
 pub struct LogConfig {
@@ -154,6 +173,7 @@ impl Config {
             vendors: vendors(env)?,
             llm: llm(env)?,
             delivery: delivery(env, app_env)?,
+            files: files(env)?,
             poll_interval: Duration::from_secs(env.at_least("POLL_INTERVAL_SECONDS", 1, 60)?),
             worker_concurrency: usize::try_from(env.at_least("WORKER_CONCURRENCY", 1, 16)?)
                 .unwrap_or(16),
@@ -327,6 +347,46 @@ fn delivery(env: &Env, app_env: AppEnv) -> Result<DeliveryConfig, BadVariable> {
     Ok(config)
 }
 
+fn files(env: &Env) -> Result<FilesConfig, BadVariable> {
+    let is_secure = env.one_of("MINIO_SECURE", &[("false", false), ("true", true)])?;
+    let wanted = |name| {
+        env.get(name)
+            .map(str::to_owned)
+            .ok_or_else(|| BadVariable::new(name, "set when MINIO_ENDPOINT is"))
+    };
+    let bucket = match env.get("MINIO_ENDPOINT") {
+        None => None,
+        Some(endpoint) => Some(BucketConfig {
+            endpoint: minio_endpoint(endpoint, is_secure)?,
+            access_key: wanted("MINIO_ACCESS_KEY")?,
+            secret_key: wanted("MINIO_SECRET_KEY")?.into(),
+            name: env.get("MINIO_BUCKET").unwrap_or("chat-center").to_owned(),
+        }),
+    };
+    Ok(FilesConfig {
+        folder: env.get("FILES_DIR").unwrap_or(".local/files").into(),
+        bucket,
+    })
+}
+
+/// As MinIO's own clients take it: a host with a port; a URL is taken, too.
+fn minio_endpoint(endpoint: &str, is_secure: bool) -> Result<String, BadVariable> {
+    let (scheme, host) = match endpoint.split_once("://") {
+        Some((scheme @ ("http" | "https"), host)) => (scheme, host),
+        None if is_secure => ("https", endpoint),
+        None => ("http", endpoint),
+        Some(_) => ("", ""),
+    };
+    let host = host.trim_end_matches('/');
+    if host.is_empty() || host.contains(['/', '@', ' ']) {
+        return Err(BadVariable::new(
+            "MINIO_ENDPOINT",
+            "a host with a port, such as minio:9000",
+        ));
+    }
+    Ok(format!("{scheme}://{host}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -396,6 +456,32 @@ mod tests {
         ]))
         .unwrap_err();
         assert!(problem.to_string().starts_with("JWT_SECRET must be"));
+    }
+
+    #[test]
+    fn files_lie_in_a_folder_unless_there_is_a_bucket() {
+        let files = |pairs: &[(&str, &str)]| Config::read(&env(pairs)).map(|it| it.files);
+        let folder = files(&[("FILES_DIR", "/srv/files")]).unwrap();
+        assert_eq!(folder.folder, PathBuf::from("/srv/files"));
+        assert!(folder.bucket.is_none());
+        let keys = [
+            ("MINIO_ACCESS_KEY", "a"),
+            ("MINIO_SECRET_KEY", "b"),
+            ("MINIO_SECURE", "true"),
+        ];
+        let with = |endpoint| files(&[&keys[..], &[("MINIO_ENDPOINT", endpoint)]].concat());
+        for (given, expected) in [
+            ("minio:9000", "https://minio:9000"),
+            ("http://minio:9000/", "http://minio:9000"),
+        ] {
+            let bucket = with(given).unwrap().bucket.unwrap();
+            assert_eq!(bucket.endpoint, expected);
+            assert_eq!(bucket.name, "chat-center");
+        }
+        let problem = with("ftp://minio").unwrap_err().to_string();
+        assert!(problem.starts_with("MINIO_ENDPOINT must be"), "{problem}");
+        let problem = files(&[("MINIO_ENDPOINT", "minio:9000")]).unwrap_err();
+        assert!(problem.to_string().starts_with("MINIO_ACCESS_KEY must be"));
     }
 
     #[test]

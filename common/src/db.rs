@@ -9,6 +9,7 @@ pub mod audit_log;
 pub mod business_hours;
 pub mod canned_replies;
 pub mod chats;
+pub mod files;
 pub mod leases;
 pub mod messages;
 pub mod notes;

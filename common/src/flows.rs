@@ -3,9 +3,11 @@
 
 mod context;
 pub mod deliver_chat;
+pub mod fetch_file;
 pub mod obligations;
 pub mod probe_seller;
 pub mod publish;
+pub mod purge_files;
 pub mod push_address;
 pub mod refresh_chat;
 pub mod rekey_sellers;

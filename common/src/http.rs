@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bytes::{Bytes, BytesMut};
+use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Client, ClientBuilder, RequestBuilder, Response, Url};
@@ -23,6 +24,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Servers close idle connections after 60 s or more (nginx: 75 s); ours go first.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 const ANSWER_LIMIT_BYTES: usize = 16 * 1024 * 1024;
+/// How long a file may take to come, from the first byte of the request to its last.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(60);
 const PRODUCT: &str = concat!("chat-center/", env!("CARGO_PKG_VERSION"));
 
 /// Chooses the TLS implementation of this process; a second call does nothing.
@@ -82,6 +85,23 @@ pub struct NoAnswer {
     pub reason: String,
 }
 
+/// An address that surely is one of the client's origin.
+#[derive(Clone, Debug)]
+pub struct OwnAddress(Url);
+
+/// What a request for a file was answered with.
+pub enum Download {
+    /// A 200, whose body is read piece by piece.
+    File(DownloadBody),
+    /// Any other answer, whole.
+    Other(Answer),
+}
+
+/// The bytes of a file as they come; an incomplete one ends with an error.
+pub struct DownloadBody {
+    pub chunks: BoxStream<'static, Result<Bytes, NoAnswer>>,
+}
+
 /// How a gated send ended.
 #[derive(Clone, Debug)]
 pub enum GatedResult {
@@ -136,6 +156,52 @@ impl VendorClient {
     ) -> Result<Answer, NoAnswer> {
         let request = self.reads.post(self.url(&call)).headers(call.headers);
         exchange(request.json(body)).await
+    }
+
+    /// The address if it is one of this origin under `path`: nobody else gets the credentials.
+    pub fn own_address(&self, address: &str, path: &str) -> Option<OwnAddress> {
+        let url = Url::parse(address).ok()?;
+        let place = |url: &Url| {
+            let host = url.host_str().map(str::to_owned);
+            (url.scheme().to_owned(), host, url.port_or_known_default())
+        };
+        let is_bare = url.username().is_empty() && url.password().is_none();
+        let prefix = format!("{}{path}", self.base.path().trim_end_matches('/'));
+        let is_own = is_bare && place(&url) == place(&self.base) && url.path().starts_with(&prefix);
+        is_own.then_some(OwnAddress(url))
+    }
+
+    /// The address of a path of this origin.
+    pub fn address_of(&self, path: &str) -> OwnAddress {
+        OwnAddress(self.url(&Call {
+            path,
+            ..Call::default()
+        }))
+    }
+
+    /// Reads a file with GET, piece by piece.
+    pub async fn download(
+        &self,
+        address: OwnAddress,
+        credentials: HeaderMap,
+    ) -> Result<Download, NoAnswer> {
+        let request = self.reads.get(address.0).headers(credentials);
+        let response = request.timeout(DOWNLOAD_TIMEOUT).send().await;
+        let response = response.map_err(|error| no_answer(error.without_url()))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        if status == StatusCode::OK {
+            let chunks = response.bytes_stream();
+            let chunks = chunks.map(|it| it.map_err(|error| no_answer(error.without_url())));
+            return Ok(Download::File(DownloadBody {
+                chunks: chunks.boxed(),
+            }));
+        }
+        let body = read_body(response).await?;
+        Ok(Download::Other(Answer {
+            status,
+            headers,
+            body,
+        }))
     }
 
     /// Posts a body whose last byte leaves only before `release_before`, so that a process that was

@@ -64,6 +64,8 @@ row_ids! {
     CannedReplyId,
     /// A filter of the list of chats that people come back to.
     SavedViewId,
+    /// A file of a message, or one uploaded to be sent.
+    FileId,
 }
 
 /// A public id for a new row: time-ordered, so that its index stays compact.

@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::channel::Marketplace;
 use crate::ids::{ChatId, SellerId, TenantId};
@@ -66,6 +67,14 @@ pub struct ProbeSeller {
     pub seller: SellerId,
 }
 
+/// Fetches a file that came with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchFile {
+    pub tenant: TenantId,
+    /// The file's public id.
+    pub file: Uuid,
+}
+
 impl Job for DeliverChat {
     const KIND: &'static str = "deliver_chat";
 }
@@ -76,6 +85,10 @@ impl Job for SyncSeller {
 
 impl Job for MarkRead {
     const KIND: &'static str = "mark_read";
+}
+
+impl Job for FetchFile {
+    const KIND: &'static str = "fetch_file";
 }
 
 impl Job for ProbeSeller {

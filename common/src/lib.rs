@@ -20,6 +20,8 @@ pub mod db;
 
 #[cfg(feature = "redis")]
 pub mod feed;
+#[cfg(feature = "db")]
+pub mod files;
 #[cfg(feature = "redis")]
 pub mod jobs;
 #[cfg(feature = "redis")]

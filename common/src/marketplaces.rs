@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use secrecy::SecretString;
@@ -21,7 +22,7 @@ use crate::channel;
 pub use crate::channel::{Capabilities, ChatContext, VendorAttachment, Warning};
 use crate::clock::Clock;
 use crate::config::VendorConfig;
-use crate::http::{NoAnswer, VendorClient};
+use crate::http::{DownloadBody, NoAnswer, VendorClient};
 
 pub use self::pushes::{PushReply, parse_push};
 
@@ -55,6 +56,21 @@ pub trait Marketplace: Send + Sync {
         &'a self,
         access: &'a ShopAccess,
         send: TextSend<'a>,
+    ) -> BoxFuture<'a, SendOutcome>;
+
+    /// Fetches a file of a message by its [`VendorAttachment::source`].
+    fn fetch_file<'a>(
+        &'a self,
+        access: &'a ShopAccess,
+        source: &'a str,
+    ) -> BoxFuture<'a, Result<FileAnswer, VendorError>>;
+
+    /// Sends files, with `send.text` where [`FileRules::with_text`]; under the same gate as a text.
+    fn send_files<'a>(
+        &'a self,
+        access: &'a ShopAccess,
+        send: TextSend<'a>,
+        files: &'a [OutgoingFile],
     ) -> BoxFuture<'a, SendOutcome>;
 
     /// Marks a message and those before it as read; only where [`Profile::marks_read`].
@@ -93,7 +109,7 @@ impl Marketplaces {
             yandex_market: Arc::new(yandex_market::YandexMarket::new(
                 yandex_market,
                 clock.clone(),
-            )),
+            )?),
         })
     }
 
@@ -123,6 +139,8 @@ pub struct Profile {
     pub text_limit_chars: usize,
     /// How long after the buyer's last message an answer is still taken.
     pub answer_window: Option<Duration>,
+    /// Which files a message may carry.
+    pub files: FileRules,
     /// How messages are read.
     pub reading: Reading,
     /// Whether reading can be reported back.
@@ -135,6 +153,20 @@ pub struct Profile {
     pub limits: &'static [Limit],
     /// Requests of one account that may run at the same moment, if the marketplace says so.
     pub parallel: Option<usize>,
+}
+
+/// Which files a marketplace takes with a message.
+#[derive(Debug)]
+pub struct FileRules {
+    /// MIME types; empty: any.
+    pub types: &'static [&'static str],
+    pub at_most: usize,
+    pub one_limit_bytes: u64,
+    pub all_limit_bytes: u64,
+    /// Whether one message may carry both files and a text.
+    pub with_text: bool,
+    /// Whether the history shows how a picture was called when it was sent.
+    pub shows_image_names: bool,
 }
 
 /// How a marketplace hands out messages.
@@ -152,7 +184,9 @@ pub enum Operation {
     Probe,
     ListChats,
     ReadMessages,
+    FetchFile,
     SendText,
+    SendFile,
     MarkRead,
 }
 
@@ -266,6 +300,16 @@ pub enum VendorAuthor {
     System,
 }
 
+/// What a marketplace answers when it is asked for a file.
+pub enum FileAnswer {
+    /// Here it is.
+    Content(DownloadBody),
+    /// It examines the file first.
+    InModeration { retry_after: Duration },
+    /// It will not hand the file out, or nobody may ask it to.
+    Blocked { message: String },
+}
+
 /// A text to send.
 #[derive(Clone, Copy, Debug)]
 pub struct TextSend<'a> {
@@ -277,6 +321,15 @@ pub struct TextSend<'a> {
     pub release_before: tokio::time::Instant,
 }
 
+/// A file to send.
+#[derive(Clone, Debug)]
+pub struct OutgoingFile {
+    /// One line with an extension.
+    pub name: String,
+    pub content_type: String,
+    pub content: Bytes,
+}
+
 /// How a send ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SendOutcome {
@@ -286,6 +339,8 @@ pub enum SendOutcome {
         at: Option<DateTime<Utc>>,
         /// What the next send must carry (Wildberries).
         reply_sign: Option<String>,
+        /// What of it was not taken, in the marketplace's words (Wildberries' files).
+        left_out: Option<String>,
     },
     /// It surely did not take it.
     NotSent(Refusal),

@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("storage", &["db"], &["values", "tools", "domain"]),
     (
         "outside",
-        &["feed", "jobs", "limits", "llm", "marketplaces"],
+        &["feed", "files", "jobs", "limits", "llm", "marketplaces"],
         &["values", "tools", "domain"],
     ),
     (
@@ -37,6 +37,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
 /// Which files may name a foreign library: it has one home.
 const HOMES: &[(&str, &[&str])] = &[
     ("diesel", &["db", "words", "ids", "flows"]),
+    ("object_store", &["files"]),
     ("redis", &["jobs", "feed", "limits"]),
     ("apalis_core", &["jobs"]),
     ("reqwest", &["http", "marketplaces"]),

@@ -19,10 +19,13 @@ const EXEMPT: &[&str] = &[
 const NAMES_TENANT: &[&str] = &[
     "tenant: TenantId",
     ": &Chat",
+    ": &File",
     ": &Message",
     ": &NewAttempt",
     ": &NewCannedReply",
     ": &NewEntry",
+    ": &NewFile",
+    ": &[NewFile]",
     ": &NewMessage",
     ": &NewNote",
     ": &NewSavedView",

@@ -1,6 +1,7 @@
 //! Every job: its queue in Redis, and the sweep that finds its rows in PostgreSQL.
 
 mod deliver_chat;
+mod fetch_file;
 mod mark_read;
 mod probe_seller;
 mod rekey_sellers;
@@ -13,7 +14,9 @@ use std::time::Duration;
 use apalis::prelude::{Data, Monitor, WorkerBuilder};
 use common::channel::Marketplace;
 use common::flows::FlowError;
-use common::jobs::{DeliverChat, Job, MarkRead, Options, ProbeSeller, RedisStreams, SyncSeller};
+use common::jobs::{
+    DeliverChat, FetchFile, Job, MarkRead, Options, ProbeSeller, RedisStreams, SyncSeller,
+};
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +61,12 @@ pub(crate) const SWEEPS: &[Sweep] = &[
         every_ticks: 1,
         asks_marketplace: true,
         claim: sync_seller::claim,
+    },
+    Sweep {
+        kind: Kind::FetchFile,
+        every_ticks: 4,
+        asks_marketplace: true,
+        claim: fetch_file::claim,
     },
     Sweep {
         kind: Kind::MarkRead,
@@ -115,6 +124,7 @@ pub(crate) async fn run_hurry(worker: Worker, stopping: CancellationToken) {
     for marketplace in Marketplace::ALL {
         monitor = register!(monitor, worker, marketplace, DeliverChat);
         monitor = register!(monitor, worker, marketplace, SyncSeller);
+        monitor = register!(monitor, worker, marketplace, FetchFile);
         monitor = register!(monitor, worker, marketplace, MarkRead);
         monitor = register!(monitor, worker, marketplace, ProbeSeller);
     }

@@ -3,6 +3,7 @@
 mod circuits;
 mod due;
 mod jobs;
+mod purge;
 mod slots;
 
 use std::time::Duration;
@@ -55,6 +56,9 @@ pub async fn run(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Res
             .run_until_cancelled(complain_of_missing_keys(&ctx))
             .await;
     });
+    let purge = worker
+        .tasks
+        .spawn(purge::run(worker.clone(), stopping.clone()));
     tracing::info!("worker started");
     stop.await;
     tracing::info!("worker stops");
@@ -63,6 +67,7 @@ pub async fn run(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Res
     let drained = timeout(DRAIN, async {
         hurry.await.ok();
         due.await.ok();
+        purge.await.ok();
         worker.tasks.wait().await;
     });
     if drained.await.is_err() {

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) enum Kind {
     SyncSeller,
     DeliverChat,
+    FetchFile,
     MarkRead,
     ProbeSeller,
     WatchChats,
@@ -29,6 +30,7 @@ impl Slots {
         let kinds = [
             (Kind::SyncSeller, concurrency),
             (Kind::DeliverChat, concurrency),
+            (Kind::FetchFile, concurrency.div_ceil(4)),
             (Kind::MarkRead, concurrency.div_ceil(4)),
             (Kind::ProbeSeller, concurrency.div_ceil(4)),
             (Kind::WatchChats, concurrency.div_ceil(2)),

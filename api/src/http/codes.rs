@@ -110,6 +110,7 @@ codes! {
     CANNED_REPLY_NOT_FOUND = NotFound "canned_reply_not_found", "there is no such canned reply";
     VIEW_NOT_FOUND = NotFound "view_not_found", "there is no such view";
     NOTE_NOT_FOUND = NotFound "note_not_found", "there is no such note";
+    FILE_NOT_FOUND = NotFound "file_not_found", "there is no such file";
 
     METHOD_NOT_ALLOWED = MethodNotAllowed "method_not_allowed",
         "this address does not take this method";
@@ -125,7 +126,7 @@ codes! {
     CHAT_MOVED_ON = Conflict "chat_moved_on", "the chat has changed since you saw it";
     WINDOW_CLOSED = Conflict "window_closed", "the marketplace takes no more answers in this chat";
     MESSAGE_CONFLICT = Conflict "message_conflict",
-        "a message with this client_message_id and another text exists";
+        "a message with this client_message_id and another text or other files exists";
     STALE_SUGGESTION = Conflict "stale_suggestion",
         "the chat moved on since the draft was made, or somebody decided about it";
     NOTHING_TO_ANSWER = Conflict "nothing_to_answer", "no answer is owed in this chat";
@@ -136,6 +137,10 @@ codes! {
     LIMIT_REACHED = Conflict "limit_reached", "there are as many of these as may be: delete some first";
     NOT_FAILED = Conflict "not_failed", "only a failed message can be sent again";
 
+    FILE_NOT_READY = Conflict "file_not_ready", "the file has not been fetched yet";
+    FILE_UNAVAILABLE = Conflict "file_unavailable", "the file cannot be had";
+
+    FILE_TOO_LARGE = TooLarge "file_too_large", "the file is larger than 30 MiB";
     BODY_TOO_LARGE = TooLarge "body_too_large", "the body is larger than 1 MiB";
     UNSUPPORTED_MEDIA_TYPE = UnsupportedMediaType "unsupported_media_type",
         "send JSON with content-type application/json";
@@ -144,6 +149,8 @@ codes! {
     TEXT_TOO_LONG = Unprocessable "text_too_long", "the text is longer than the marketplace takes";
     TEXT_FORBIDDEN = Unprocessable "text_forbidden",
         "the marketplace punishes what the text says: change it, or acknowledge the rules";
+    FILE_NOT_ACCEPTED = Unprocessable "file_not_accepted",
+        "the marketplace does not take such files";
     SELLER_KEY_REJECTED = Unprocessable "seller_key_rejected", "the marketplace refuses the key";
 
     TOO_MANY_REQUESTS = TooManyRequests "too_many_requests", "too many requests: wait a little";
@@ -151,6 +158,7 @@ codes! {
     INTERNAL = Internal "internal", "something went wrong here: the request id helps to find out what";
 
     DATABASE_UNAVAILABLE = Unavailable "database_unavailable", "the database does not answer";
+    FILES_UNAVAILABLE = Unavailable "files_unavailable", "the file store does not answer";
     BUSY = Unavailable "busy", "too much is going on: try again in a moment";
     QUERY_TOO_BROAD = Unavailable "query_too_broad",
         "the question takes too long to answer: narrow it down";

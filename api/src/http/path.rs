@@ -8,6 +8,7 @@ use common::ids::{
     BusinessHoursId, CannedReplyId, ChatId, MessageId, NoteId, SavedViewId, SellerId, SlaRuleId,
     SuggestionId,
 };
+use uuid::Uuid;
 
 use super::codes::{self, Code};
 use super::error::ApiError;
@@ -47,6 +48,22 @@ identifiers! {
     SellerId = SELLER_NOT_FOUND;
     SlaRuleId = SLA_RULE_NOT_FOUND;
     SuggestionId = SUGGESTION_NOT_FOUND;
+}
+
+/// The only id in the path, where it is a file's.
+#[derive(Clone, Copy, Debug)]
+pub struct PathFileId(pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathFileId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| codes::FILE_NOT_FOUND)?;
+        let (_, text) = params.iter().next().ok_or(codes::FILE_NOT_FOUND)?;
+        let id = Uuid::from_str(text).map_err(|_| codes::FILE_NOT_FOUND)?;
+        Ok(Self(id))
+    }
 }
 
 /// The only secret in the path.

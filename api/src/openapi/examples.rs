@@ -181,6 +181,13 @@ pub fn message() -> Value {
     })
 }
 
+pub fn file() -> Value {
+    json!({
+        "file_id": "0199a8f0-0000-7000-8000-00000000000f", "name": "photo.jpg",
+        "content_type": "image/jpeg", "size_bytes": 48211, "state": "ready", "error": null,
+    })
+}
+
 pub fn message_page() -> Value {
     json!({ "messages": [message()], "next_cursor": null })
 }

@@ -3,6 +3,7 @@
 pub mod business_hours;
 pub mod canned_replies;
 pub mod chats;
+pub mod files;
 pub mod live;
 pub mod messages;
 pub mod metrics;

@@ -2,6 +2,7 @@
 
 mod canned_replies;
 mod chats;
+mod files;
 mod live;
 mod messages;
 mod notes;

@@ -12,8 +12,8 @@ use super::messages::StoredAttachments;
 use super::sellers::{StoredCapabilities, StoredWarnings, VendorCursor};
 use super::suggestions::StoredUsage;
 use crate::ids::{
-    BusinessHoursId, CannedReplyId, ChatId, MessageId, NoteId, ObligationId, SavedViewId, SellerId,
-    SessionId, SlaRuleId, SuggestionId, TenantId, UserId,
+    BusinessHoursId, CannedReplyId, ChatId, FileId, MessageId, NoteId, ObligationId, SavedViewId,
+    SellerId, SessionId, SlaRuleId, SuggestionId, TenantId, UserId,
 };
 
 impl ToSql<sql_types::Uuid, Pg> for TenantId {
@@ -48,6 +48,7 @@ bigint_columns!(
     BusinessHoursId,
     CannedReplyId,
     ChatId,
+    FileId,
     MessageId,
     NoteId,
     ObligationId,

@@ -14,8 +14,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::files::{File, FileState, NewFile};
 use super::schema::messages;
-use crate::channel::VendorAttachment;
 use crate::domain::delivery::MessageState;
 use crate::ids::{ChatId, MessageId, SuggestionId, TenantId, UserId};
 use crate::words::words;
@@ -104,13 +104,53 @@ pub struct NewMessage {
     pub suggestion_id: Option<SuggestionId>,
 }
 
+/// What a message shows of one of its files: what the row of `files` says, written in the same transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// The file's public id.
+    pub file_id: Uuid,
+    pub name: String,
+    pub content_type: Option<String>,
+    pub size_bytes: Option<i64>,
+    pub state: FileState,
+    /// Why it cannot be had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl From<&File> for Attachment {
+    fn from(file: &File) -> Self {
+        Self {
+            file_id: file.public_id,
+            name: file.name.clone(),
+            content_type: file.content_type.clone(),
+            size_bytes: file.size_bytes,
+            state: file.state,
+            error: file.error.clone(),
+        }
+    }
+}
+
+impl From<&NewFile> for Attachment {
+    fn from(file: &NewFile) -> Self {
+        Self {
+            file_id: file.public_id,
+            name: file.name.clone(),
+            content_type: file.content_type.clone(),
+            size_bytes: file.size_bytes,
+            state: file.state,
+            error: None,
+        }
+    }
+}
+
 /// Column `attachments`.
 #[derive(
     Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow,
 )]
 #[diesel(sql_type = sql_types::Jsonb)]
 #[serde(transparent)]
-pub struct StoredAttachments(pub Vec<VendorAttachment>);
+pub struct StoredAttachments(pub Vec<Attachment>);
 
 /// What the messages of a chat say about it.
 #[derive(Clone, Debug, Default, QueryableByName)]
@@ -145,7 +185,8 @@ pub async fn facts(
              AND author = 'buyer' AND (answer.at IS NULL OR of_chat.at > answer.at)), \
          buyer AS (SELECT at, id FROM of_chat WHERE direction = 'incoming' \
              AND author = 'buyer' ORDER BY at DESC, id DESC LIMIT 1), \
-         newest AS (SELECT text, at, direction FROM of_chat WHERE author <> 'system' \
+         newest AS (SELECT coalesce(nullif(text, ''), attachments -> 0 ->> 'name', '') AS text, \
+             at, direction FROM of_chat WHERE author <> 'system' \
              ORDER BY at DESC, id DESC LIMIT 1) \
          SELECT (SELECT min(at) FROM unanswered WHERE starts_clock) AS owed_since, \
              (SELECT at FROM buyer) AS last_buyer_at, \
@@ -173,6 +214,34 @@ pub async fn find(
         .first(conn)
         .await
         .optional()
+}
+
+/// One message of the tenant, locked until the transaction ends.
+pub async fn lock(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: MessageId,
+) -> QueryResult<Option<Message>> {
+    messages::table
+        .find((tenant, id))
+        .select(Message::as_select())
+        .for_update()
+        .first(conn)
+        .await
+        .optional()
+}
+
+/// Stores what a locked message shows of its files.
+pub async fn show_files(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: MessageId,
+    attachments: &StoredAttachments,
+) -> QueryResult<usize> {
+    diesel::update(messages::table.find((tenant, id)))
+        .set(messages::attachments.eq(attachments))
+        .execute(conn)
+        .await
 }
 
 /// Inserts a message; none if the chat has one with its external id.

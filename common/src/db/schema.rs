@@ -96,6 +96,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    files (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        public_id -> Uuid,
+        message_id -> Nullable<Int8>,
+        position -> Int4,
+        uploaded_by -> Nullable<Int8>,
+        seller_id -> Nullable<Int8>,
+        channel -> Nullable<Text>,
+        source -> Nullable<Text>,
+        name -> Text,
+        content_type -> Nullable<Text>,
+        size_bytes -> Nullable<Int8>,
+        sha256 -> Nullable<Text>,
+        storage_key -> Text,
+        state -> Text,
+        error -> Nullable<Text>,
+        failures -> Int4,
+        fetch_at -> Nullable<Timestamptz>,
+        lease_token -> Nullable<Uuid>,
+        lease_until -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     messages (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Int8,
@@ -333,6 +359,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     canned_replies,
     chat_searches,
     chats,
+    files,
     messages,
     notes,
     obligations,

@@ -51,6 +51,9 @@ pub const SEND_WITHIN: Duration = Duration::from_secs(30 * 60);
 /// Failed because it could not be found out whether the message arrived.
 pub const DELIVERY_UNKNOWN: &str = "delivery_unknown";
 
+/// Said of a message that was sent without some of its files.
+pub const FILES_LEFT_OUT: &str = "files_left_out";
+
 /// The oldest outgoing message of a chat that is not settled, as its lease's holder sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Unsettled {

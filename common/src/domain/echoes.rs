@@ -1,8 +1,8 @@
 //! Which message of a marketplace's history is the echo of one that we sent.
 //!
 //! Marketplaces show our own messages like anybody's of the shop, under ids that the send did not
-//! return. An echo is told by its text, its order and its time: it is bound to the message that we
-//! have, never stored as a second one.
+//! return. An echo is told by its text, its files, its order and its time: it is bound to the message
+//! that we have, never stored as a second one.
 
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ pub struct Unbound {
     pub id: MessageId,
     /// The text in the form in which both sides compare equal.
     pub canonical: String,
+    pub files: Vec<FileMark>,
     pub state: MessageState,
     /// The newest message of the chat when it, or one of the same text shortly before it, was first
     /// sent; an echo is not older.
@@ -31,9 +32,58 @@ pub struct Unbound {
 #[derive(Clone, Debug)]
 pub struct Shown {
     pub canonical: String,
+    pub files: Vec<FileMark>,
     pub at: DateTime<Utc>,
     /// Surely written by hand in the marketplace's cabinet.
     pub by_hand: bool,
+}
+
+/// What tells a file of a message on both sides: its bytes come back under another address, pictures
+/// often without their name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileMark {
+    is_picture: bool,
+    /// Its letters and digits; none where the marketplace shows no name.
+    name: Option<String>,
+}
+
+impl FileMark {
+    /// The mark of a file of this kind, and this name if that is known.
+    pub fn new(content_type: Option<&str>, name: Option<&str>) -> Self {
+        let letters = |name: &str| {
+            let kept = name.chars().filter(|it| it.is_alphanumeric());
+            kept.flat_map(char::to_lowercase).collect()
+        };
+        Self {
+            is_picture: content_type.is_some_and(is_picture),
+            name: name.map(letters),
+        }
+    }
+
+    fn fits(&self, other: &Self) -> bool {
+        match (&self.name, &other.name) {
+            (Some(one), Some(two)) => one == two,
+            _ => self.is_picture == other.is_picture,
+        }
+    }
+}
+
+/// Whether chats show a file of this type as a picture.
+pub fn is_picture(content_type: &str) -> bool {
+    const KINDS: [&str; 6] = ["jpeg", "png", "gif", "webp", "heic", "heif"];
+    let kind = content_type.strip_prefix("image/");
+    kind.is_some_and(|kind| KINDS.contains(&kind))
+}
+
+/// Whether each shown file is another one of those that were sent.
+fn are_among(shown: &[FileMark], sent: &[FileMark]) -> bool {
+    let mut left: Vec<&FileMark> = sent.iter().collect();
+    // Those with a name first: the others take what is left.
+    let (named, nameless): (Vec<_>, Vec<_>) = shown.iter().partition(|it| it.name.is_some());
+    named.into_iter().chain(nameless).all(|file| {
+        let found = left.iter().position(|it| file.fits(it));
+        found.map(|at| left.remove(at)).is_some()
+    })
 }
 
 /// Whose a shown message is.
@@ -72,13 +122,18 @@ fn position_of_echo(free: &[&Unbound], shown: &Shown) -> Option<usize> {
     if shown.by_hand {
         return None;
     }
-    let same_text = |message: &&Unbound| {
+    let alike = |message: &&Unbound| {
         message.canonical == shown.canonical
+            && are_among(&shown.files, &message.files)
             && message.baseline_at.is_none_or(|oldest| shown.at >= oldest)
     };
+    // Where the marketplace told the time, some of the files may not have been taken.
     free.iter()
-        .position(|message| message.vendor_at == Some(shown.at) && same_text(message))
-        .or_else(|| free.iter().position(same_text))
+        .position(|message| message.vendor_at == Some(shown.at) && alike(message))
+        .or_else(|| {
+            let whole = |message: &&Unbound| shown.files.len() == message.files.len();
+            free.iter().position(|it| whole(it) && alike(it))
+        })
 }
 
 #[cfg(test)]
@@ -93,6 +148,7 @@ mod tests {
         Unbound {
             id: MessageId(id),
             canonical: text.to_owned(),
+            files: Vec::new(),
             state,
             baseline_at: Some(at(10)),
             overdue: state == MessageState::Failed,
@@ -103,6 +159,7 @@ mod tests {
     fn shown(text: &str, second: i64) -> Shown {
         Shown {
             canonical: text.to_owned(),
+            files: Vec::new(),
             at: at(second),
             by_hand: false,
         }
@@ -158,6 +215,75 @@ mod tests {
         let ours = [unbound(1, "да", MessageState::Unknown), second];
         let origins = attribute(&ours, &[shown("да", 11)]);
         assert_eq!(origins, [Origin::Echo(MessageId(2))]);
+    }
+
+    fn mark(content_type: &str, name: Option<&str>) -> FileMark {
+        FileMark::new(Some(content_type), name)
+    }
+
+    fn with_files(mut message: Unbound, files: &[FileMark]) -> Unbound {
+        message.files = files.to_vec();
+        message
+    }
+
+    fn showing(files: &[FileMark], second: i64) -> Shown {
+        Shown {
+            files: files.to_vec(),
+            ..shown("", second)
+        }
+    }
+
+    #[test]
+    fn a_file_is_told_by_its_name_and_a_nameless_picture_by_being_one() {
+        let receipt = mark("application/pdf", Some("Чек 5.pdf"));
+        let photo = mark("image/png", Some("a.png"));
+        let ours = [
+            with_files(unbound(1, "", MessageState::Sent), &[receipt]),
+            with_files(unbound(2, "", MessageState::Unknown), &[photo]),
+        ];
+        let origins = attribute(
+            &ours,
+            &[
+                showing(&[mark("application/pdf", Some("other.pdf"))], 11),
+                showing(&[mark("image/jpeg", None)], 12),
+                showing(&[mark("application/pdf", Some("чек_5.pdf"))], 13),
+                shown("", 14),
+            ],
+        );
+        assert_eq!(
+            origins,
+            [
+                Origin::Elsewhere,
+                Origin::Echo(MessageId(2)),
+                Origin::Echo(MessageId(1)),
+                Origin::Elsewhere
+            ]
+        );
+    }
+
+    #[test]
+    fn a_text_and_the_same_text_with_a_file_are_two_messages() {
+        let file = [mark("image/png", Some("a.png"))];
+        let ours = [
+            with_files(unbound(1, "да", MessageState::Sent), &file),
+            unbound(2, "да", MessageState::Sent),
+        ];
+        let origins = attribute(&ours, &[shown("да", 11)]);
+        assert_eq!(origins, [Origin::Echo(MessageId(2))]);
+    }
+
+    #[test]
+    fn a_told_time_binds_what_lacks_a_file_that_was_not_taken() {
+        let files = [
+            mark("image/png", Some("a.png")),
+            mark("application/pdf", Some("b.pdf")),
+        ];
+        let mut ours = with_files(unbound(1, "", MessageState::Sent), &files);
+        let echo = showing(&[mark("image/png", None)], 11);
+        let origins = attribute(std::slice::from_ref(&ours), std::slice::from_ref(&echo));
+        assert_eq!(origins, [Origin::Elsewhere]);
+        ours.vendor_at = Some(at(11));
+        assert_eq!(attribute(&[ours], &[echo]), [Origin::Echo(MessageId(1))]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::db::sellers::Seller;
 use crate::db::{self, Pool, PoolError};
 use crate::domain::delivery::Waits;
 use crate::feed::Feed;
+use crate::files::FileStore;
 use crate::jobs::{JobQueue, Redis};
 use crate::limits::{Limits, Permit, Urgency};
 use crate::llm::Providers;
@@ -27,6 +28,7 @@ pub struct Context {
     pub providers: Providers,
     pub limits: Limits,
     pub feed: Feed,
+    pub files: FileStore,
     pub redis: Redis,
     pub jobs: JobQueue,
     pub clock: Clock,
@@ -77,6 +79,7 @@ impl Context {
             providers: Providers::new(&config.llm)?,
             limits: Limits::new(&redis),
             feed: Feed::new(&redis),
+            files: FileStore::new(&config.files),
             jobs: JobQueue::new(&redis),
             redis,
             clock,
@@ -119,7 +122,7 @@ impl Context {
         operation: Operation,
     ) -> Result<Permit, VendorError> {
         let urgency = match operation {
-            Operation::SendText => Urgency::Send,
+            Operation::SendText | Operation::SendFile => Urgency::Send,
             _ => Urgency::Read,
         };
         self.limits

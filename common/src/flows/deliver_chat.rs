@@ -5,6 +5,7 @@
 //! behind when the process dies after it is a state from which any other worker goes on.
 
 mod attempt;
+mod files;
 mod settle;
 
 use chrono::{DateTime, Utc};

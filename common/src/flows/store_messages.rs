@@ -10,14 +10,16 @@ use diesel_async::AsyncPgConnection;
 
 use crate::channel::Marketplace;
 use crate::db::chats::{self, Chat, StoredContext};
+use crate::db::files::{self, FileState, NewFile};
 use crate::db::messages::{self, Author, Direction, Message, NewMessage, StoredAttachments};
 use crate::domain::deadlines::FIRST_IMPORT_WINDOW;
 use crate::domain::delivery::MessageState;
-use crate::domain::echoes::{ECHO_WITHIN, Origin, Shown, Unbound, attribute};
+use crate::domain::echoes::{ECHO_WITHIN, FileMark, Origin, Shown, Unbound, attribute, is_picture};
+use crate::files::{FileStore, clean_name};
 use crate::flows::refresh_chat::refresh_chat;
 use crate::ids::{SellerId, TenantId, new_public_id};
 use crate::marketplaces::{Profile, VendorAuthor, VendorMessage, profile};
-use crate::text::canonical;
+use crate::text::{canonical, clean_text};
 
 /// The shop whose messages are stored, and how.
 #[derive(Clone, Copy, Debug)]
@@ -142,6 +144,7 @@ async fn attribute_ours(
         .map(|row| Unbound {
             id: row.message.id,
             canonical: canonical(&row.message.text),
+            files: sent_marks(&row.message),
             state: row.message.state,
             baseline_at: row.baseline_at,
             overdue: is_overdue(&row.message, source.now),
@@ -153,6 +156,7 @@ async fn attribute_ours(
         .filter(|message| is_ours(message))
         .map(|message| Shown {
             canonical: canonical(&message.text),
+            files: shown_marks(source, message),
             at: message.at,
             by_hand: message.author == VendorAuthor::SellerCabinet,
         })
@@ -162,6 +166,25 @@ async fn attribute_ours(
         .iter()
         .map(|message| is_ours(message).then(|| origins.next()).flatten())
         .collect())
+}
+
+fn sent_marks(message: &Message) -> Vec<FileMark> {
+    let files = message.attachments.0.iter();
+    files
+        .map(|file| FileMark::new(file.content_type.as_deref(), Some(&file.name)))
+        .collect()
+}
+
+fn shown_marks(source: &Source, message: &VendorMessage) -> Vec<FileMark> {
+    let shows_names = profile(source.marketplace).files.shows_image_names;
+    let files = message.attachments.iter();
+    files
+        .map(|file| {
+            let content_type = file.content_type.as_deref();
+            let is_named = shows_names || !content_type.is_some_and(is_picture);
+            FileMark::new(content_type, is_named.then_some(file.name.as_str()))
+        })
+        .collect()
 }
 
 fn is_overdue(message: &Message, now: DateTime<Utc>) -> bool {
@@ -188,16 +211,46 @@ async fn store_one(
             stored.bound.push(bound);
         }
         Some(Origin::Elsewhere) | None => {
-            let row = new_row(source, &stored.chat, message);
-            stored
-                .created
-                .extend(messages::insert_new(conn, &row).await?);
+            let mut files = new_files(source, message);
+            let row = new_row(source, &stored.chat, message, &files);
+            if let Some(created) = messages::insert_new(conn, &row).await? {
+                for file in &mut files {
+                    file.message_id = Some(created.id);
+                }
+                files::insert_all(conn, &files).await?;
+                stored.created.push(created);
+            }
         }
     }
     Ok(())
 }
 
-fn new_row(source: &Source, chat: &Chat, message: &VendorMessage) -> NewMessage {
+/// The rows of a message's files, which the worker fetches.
+fn new_files(source: &Source, message: &VendorMessage) -> Vec<NewFile> {
+    let attached = message.attachments.iter().zip(0..);
+    attached
+        .map(|(attachment, position)| NewFile {
+            tenant_id: source.tenant,
+            public_id: new_public_id(),
+            message_id: None,
+            position,
+            uploaded_by: None,
+            seller_id: Some(source.seller),
+            channel: Some(source.marketplace),
+            source: Some(clean_text(&attachment.source)),
+            // Its extension, if it has none, waits for the content.
+            name: clean_name(&attachment.name, None),
+            content_type: attachment.content_type.as_deref().map(clean_text),
+            size_bytes: attachment.size_bytes,
+            storage_key: FileStore::new_key(source.tenant),
+            state: FileState::Pending,
+            fetch_at: Some(source.now),
+            created_at: source.now,
+        })
+        .collect()
+}
+
+fn new_row(source: &Source, chat: &Chat, message: &VendorMessage, files: &[NewFile]) -> NewMessage {
     let (direction, author, state) = match message.author {
         VendorAuthor::Buyer => (Direction::Incoming, Author::Buyer, MessageState::Received),
         VendorAuthor::System => (Direction::Incoming, Author::System, MessageState::Received),
@@ -215,7 +268,7 @@ fn new_row(source: &Source, chat: &Chat, message: &VendorMessage) -> NewMessage 
         author,
         user_id: None,
         text: message.text.clone(),
-        attachments: StoredAttachments(message.attachments.clone()),
+        attachments: StoredAttachments(files.iter().map(Into::into).collect()),
         state,
         error_code: message.problem.as_ref().map(|_| "unreadable".to_owned()),
         error_message: message.problem.clone(),

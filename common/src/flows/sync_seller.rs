@@ -7,16 +7,21 @@ mod listing;
 mod pace;
 mod stream;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::AsyncPgConnection;
 
 use self::pace::next_poll;
 use super::store_messages::{Source, Stored};
 use super::{Context, FlowError, publish};
+use crate::channel;
 use crate::db::leases::Lease;
+use crate::db::messages::Message;
 use crate::db::sellers::{self, Seller, VendorCursor};
-use crate::jobs::{DeliverChat, Job};
+use crate::jobs::{DeliverChat, FetchFile, Job};
 use crate::marketplaces::{Marketplace, Reading, ShopAccess, VendorError};
+
+/// Files of older messages can wait.
+const LATELY: TimeDelta = TimeDelta::hours(1);
 
 /// A poll of one shop under way.
 struct Poll<'a> {
@@ -122,6 +127,7 @@ pub(super) async fn announce(ctx: &Context, stored: &Stored) -> Result<(), FlowE
         let name = chat.context.0.buyer_name.clone();
         let name = name.filter(|_| message.author == crate::db::messages::Author::Buyer);
         ctx.publish_new_message(message, name).await;
+        hurry_files(ctx, chat.channel, message).await;
     }
     if !stored.bound.is_empty() {
         let mut conn = ctx.pool.get().await?;
@@ -141,6 +147,20 @@ pub(super) async fn announce(ctx: &Context, stored: &Stored) -> Result<(), FlowE
             .await;
     }
     Ok(())
+}
+
+/// Has the files of a message fetched at once, if it is one that people wait for.
+async fn hurry_files(ctx: &Context, marketplace: channel::Marketplace, message: &Message) {
+    if ctx.clock.now() - message.at > LATELY {
+        return;
+    }
+    for file in &message.attachments.0 {
+        let job = FetchFile {
+            tenant: message.tenant_id,
+            file: file.file_id,
+        };
+        ctx.jobs.hurry(&FetchFile::queue(marketplace), &job).await;
+    }
 }
 
 /// Whether the marketplace is at fault for how a poll ended: it does not answer as it should.

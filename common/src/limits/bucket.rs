@@ -50,7 +50,11 @@ pub(super) fn limits(
         .filter(|_| operation != Operation::Probe)
         .map(|requests| Limit {
             operation: Some(operation),
-            requests,
+            // Files may be asked for ten times as often (FACTS 2.3).
+            requests: match operation {
+                Operation::FetchFile => requests.saturating_mul(10),
+                _ => requests,
+            },
             per: HOUR,
         });
     let counts = move |limit: &&Limit| limit.operation.is_none_or(|only| only == operation);
@@ -119,7 +123,9 @@ fn name(operation: Operation) -> &'static str {
         Operation::Probe => "probe",
         Operation::ListChats => "list_chats",
         Operation::ReadMessages => "read_messages",
+        Operation::FetchFile => "fetch_file",
         Operation::SendText => "send_text",
+        Operation::SendFile => "send_file",
         Operation::MarkRead => "mark_read",
     }
 }

@@ -7,21 +7,22 @@ mod token;
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::DateTime;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use uuid::Uuid;
+use serde_json::Value;
 
-use super::wire::{self, Id};
+use super::wire::{self, Form, Id};
 use super::{
-    ChatPage, Limit, ListPage, Marketplace, MessagePage, Operation, Probe, Profile, ReadFrom,
-    Reading, Refusal, SendOutcome, ShopAccess, TextSend, VendorError,
+    ChatPage, FileAnswer, FileRules, Limit, ListPage, Marketplace, MessagePage, Operation,
+    OutgoingFile, Probe, Profile, ReadFrom, Reading, Refusal, SendOutcome, ShopAccess, TextSend,
+    VendorError,
 };
 use crate::clock::Clock;
-use crate::http::{Answer, Call, HeaderMap, VendorClient};
+use crate::http::{Answer, Call, Download, HeaderMap, StatusCode, VendorClient};
+use crate::text::{clean_text, preview};
 
 pub(super) static PROFILE: Profile = Profile {
     // https://dev.wildberries.ru/openapi/user-communication#tag/buyersChat/operation/postV1SellerMessage
@@ -29,6 +30,15 @@ pub(super) static PROFILE: Profile = Profile {
     // None is documented (FACTS 2.9, 2.10).
     answer_window: None,
     // .../operation/getV1SellerEvents: one stream over all chats, no history of one chat.
+    // The same page: JPEG, PNG, PDF; 5 MB each ("Max size: 5MiB"), 30 MB together.
+    files: FileRules {
+        types: &["image/jpeg", "image/png", "application/pdf"],
+        at_most: 10,
+        one_limit_bytes: 5 * 1024 * 1024,
+        all_limit_bytes: 30_000_000,
+        with_text: true,
+        shows_image_names: false,
+    },
     reading: Reading::Stream,
     marks_read: false,
     pushes: false,
@@ -38,6 +48,7 @@ pub(super) static PROFILE: Profile = Profile {
     limits: &[
         per_method(Operation::ListChats, 10, 10),
         per_method(Operation::ReadMessages, 10, 10),
+        per_method(Operation::FetchFile, 10, 10),
         per_method(Operation::SendText, 10, 10),
         // https://dev.wildberries.ru/openapi/api-information#tag/connectionCheck/operation/getPing
         per_method(Operation::Probe, 3, 30),
@@ -113,7 +124,24 @@ impl Marketplace for Wildberries {
         access: &'a ShopAccess,
         send: TextSend<'a>,
     ) -> BoxFuture<'a, SendOutcome> {
-        self.message(access, send).boxed()
+        self.message(access, send, &[]).boxed()
+    }
+
+    fn send_files<'a>(
+        &'a self,
+        access: &'a ShopAccess,
+        send: TextSend<'a>,
+        files: &'a [OutgoingFile],
+    ) -> BoxFuture<'a, SendOutcome> {
+        self.message(access, send, files).boxed()
+    }
+
+    fn fetch_file<'a>(
+        &'a self,
+        access: &'a ShopAccess,
+        source: &'a str,
+    ) -> BoxFuture<'a, Result<FileAnswer, VendorError>> {
+        self.download(access, source).boxed()
     }
 
     fn mark_read<'a>(
@@ -155,7 +183,12 @@ impl Wildberries {
     }
 
     /// `https://dev.wildberries.ru/openapi/user-communication#tag/buyersChat/operation/postV1SellerMessage`
-    async fn message(&self, access: &ShopAccess, send: TextSend<'_>) -> SendOutcome {
+    async fn message(
+        &self,
+        access: &ShopAccess,
+        send: TextSend<'_>,
+        files: &[OutgoingFile],
+    ) -> SendOutcome {
         let Some(reply_sign) = send.reply_sign else {
             return SendOutcome::NotSent(Refusal::StaleSign);
         };
@@ -166,12 +199,45 @@ impl Wildberries {
                 return SendOutcome::NotSent(Refusal::Unauthorized { message });
             }
         };
-        let form = Form::new(&[("replySign", reply_sign), ("message", send.text)]);
+        let fields = [("replySign", reply_sign), ("message", send.text)];
+        let has_text = files.is_empty() || !send.text.is_empty();
+        let form = Form::new(&fields[..1 + usize::from(has_text)], files);
         let sent = self
             .client
             .send_gated(call, &form.content_type, form.body, send.release_before)
             .await;
         wire::outcome(sent, |answer| errors::refusal(answer, access), confirmed)
+    }
+
+    /// `https://dev.wildberries.ru/openapi/user-communication#tag/buyersChat/operation/getV1SellerDownloadId`
+    async fn download(&self, access: &ShopAccess, id: &str) -> Result<FileAnswer, VendorError> {
+        // An address instead of an id leads to hosts of which nobody says whose they are.
+        let is_id = id
+            .bytes()
+            .all(|it| it.is_ascii_alphanumeric() || it == b'-');
+        if !is_id || id.is_empty() {
+            return Ok(wire::foreign_file());
+        }
+        let path = format!("/api/v1/seller/download/{id}");
+        let credentials = call("", &[], access)?.headers;
+        let address = self.client.address_of(&path);
+        match self.client.download(address, credentials).await? {
+            Download::File(body) => Ok(FileAnswer::Content(body)),
+            Download::Other(answer) if answer.status == StatusCode::ACCEPTED => {
+                let moderation: Moderation = wire::parse(&answer)?;
+                let seconds = moderation.retry_seconds.unwrap_or(30).clamp(1, 3600);
+                Ok(FileAnswer::InModeration {
+                    retry_after: Duration::from_secs(seconds.unsigned_abs()),
+                })
+            }
+            Download::Other(answer)
+                if answer.status == StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS =>
+            {
+                let message = errors::error(&answer, access).to_string();
+                Ok(FileAnswer::Blocked { message })
+            }
+            Download::Other(answer) => Err(errors::error(&answer, access)),
+        }
     }
 
     async fn get(
@@ -205,44 +271,38 @@ fn call<'a>(
     })
 }
 
-/// A multipart form as one block of bytes, so that its last byte can be held back.
-struct Form {
-    content_type: String,
-    body: Bytes,
-}
-
-impl Form {
-    fn new(fields: &[(&str, &str)]) -> Self {
-        let boundary = Uuid::new_v4().simple().to_string();
-        let mut body = String::new();
-        for (name, value) in fields {
-            body.push_str(&format!(
-                "--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-            ));
-        }
-        body.push_str(&format!("--{boundary}--\r\n"));
-        Self {
-            content_type: format!("multipart/form-data; boundary={boundary}"),
-            body: Bytes::from(body),
-        }
-    }
-}
-
-/// `errors` beside a result speaks of files only, of which a text has none.
+/// `errors` beside a result speaks of files that were not taken; the rest of the message was.
 fn confirmed(answer: &Answer) -> Option<SendOutcome> {
-    let result = wire::parse::<Sent>(answer).ok()?.result?;
+    let Sent { result, errors } = wire::parse(answer).ok()?;
+    let result = result?;
     if result.add_time.is_none() && result.chat_id.is_none() {
         return None;
     }
     Some(SendOutcome::Sent {
         at: result.add_time.and_then(DateTime::from_timestamp_millis),
         reply_sign: result.sign.filter(|sign| !sign.is_empty()),
+        left_out: left_out(&errors),
     })
+}
+
+fn left_out(errors: &[Value]) -> Option<String> {
+    let told: Vec<&str> = errors.iter().filter_map(Value::as_str).collect();
+    (!told.is_empty()).then(|| preview(&clean_text(&told.join("; ")), 300))
+}
+
+/// The answer while a file is examined.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Moderation {
+    #[serde(default, deserialize_with = "wire::whole")]
+    retry_seconds: Option<i64>,
 }
 
 #[derive(Deserialize)]
 struct Sent {
     result: Option<SentResult>,
+    #[serde(default, deserialize_with = "wire::items")]
+    errors: Vec<Value>,
 }
 
 #[derive(Deserialize)]

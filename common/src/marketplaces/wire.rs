@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::de::{DeserializeOwned, Error, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use uuid::Uuid;
 
-use super::{ChatContext, Refusal, SendOutcome, VendorAuthor, VendorError, VendorMessage, Warning};
+use super::{
+    ChatContext, FileAnswer, OutgoingFile, Refusal, SendOutcome, VendorAuthor, VendorError,
+    VendorMessage, Warning,
+};
 use crate::http::{Answer, GatedResult, HeaderMap, HeaderValue};
 use crate::text::clean_json;
 
@@ -125,6 +130,20 @@ pub(super) fn seconds(headers: &HeaderMap, name: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
+/// The outcome of a send that no request can carry.
+pub(super) fn one_file_only() -> SendOutcome {
+    SendOutcome::NotSent(Refusal::Rejected {
+        message: "a message carries one file here".to_owned(),
+    })
+}
+
+/// The answer for a file that no request with credentials may be made for.
+pub(super) fn foreign_file() -> FileAnswer {
+    FileAnswer::Blocked {
+        message: "the file lies at an address that is not the marketplace's own".to_owned(),
+    }
+}
+
 /// The last part of an address's path, as a file's name.
 pub(super) fn file_name(url: &str) -> &str {
     let path = url.split(['?', '#']).next().unwrap_or_default();
@@ -146,6 +165,44 @@ pub(super) fn content_type(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(content_type.to_owned())
+}
+
+/// A multipart form as one block of bytes, so that its last byte can be held back.
+pub(super) struct Form {
+    pub(super) content_type: String,
+    pub(super) body: Bytes,
+}
+
+impl Form {
+    pub(super) fn new(fields: &[(&str, &str)], files: &[OutgoingFile]) -> Self {
+        let boundary = Uuid::new_v4().simple().to_string();
+        let mut body = BytesMut::new();
+        let mut part = |about: &str, value: &[u8]| {
+            let head = format!("--{boundary}\r\ncontent-disposition: form-data; {about}\r\n\r\n");
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(value);
+            body.extend_from_slice(b"\r\n");
+        };
+        for (name, value) in fields {
+            part(&format!("name=\"{name}\""), value.as_bytes());
+        }
+        for file in files {
+            let (name, kind) = (quoted(&file.name), &file.content_type);
+            let about = format!("name=\"file\"; filename=\"{name}\"\r\ncontent-type: {kind}");
+            part(&about, &file.content);
+        }
+        body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+        Self {
+            content_type: format!("multipart/form-data; boundary={boundary}"),
+            body: body.freeze(),
+        }
+    }
+}
+
+/// As browsers write names of files: `https://html.spec.whatwg.org/#multipart-form-data`
+fn quoted(name: &str) -> String {
+    let name = name.replace('"', "%22");
+    name.replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// Judges a send by its answer, where there is one.

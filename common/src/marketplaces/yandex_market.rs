@@ -13,19 +13,29 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::wire::{self, warning};
+use super::wire::{self, Form, warning};
 use super::{
-    Capabilities, ChatPage, Limit, ListPage, ListScope, Marketplace, MessagePage, Operation, Probe,
-    Profile, ReadFrom, Reading, Refusal, SendOutcome, ShopAccess, TextSend, VendorError,
+    Capabilities, ChatPage, FileAnswer, FileRules, Limit, ListPage, ListScope, Marketplace,
+    MessagePage, Operation, OutgoingFile, Probe, Profile, ReadFrom, Reading, Refusal, SendOutcome,
+    ShopAccess, TextSend, VendorError,
 };
 use crate::clock::Clock;
-use crate::http::{Answer, Call, HeaderMap, VendorClient};
+use crate::http::{Answer, Call, Download, HeaderMap, VendorClient};
 
 pub(super) static PROFILE: Profile = Profile {
     // https://yandex.ru/dev/market/partner-api/doc/ru/reference/chats/sendMessageToChat
     text_limit_chars: 4096,
     // None is documented (FACTS 3.4).
     answer_window: None,
+    // https://yandex.ru/dev/market/partner-api/doc/ru/reference/chats/sendFileToChat
+    files: FileRules {
+        types: &[],
+        at_most: 1,
+        one_limit_bytes: 5_000_000,
+        all_limit_bytes: 5_000_000,
+        with_text: false,
+        shows_image_names: true,
+    },
     reading: Reading::PerChat,
     marks_read: false,
     // https://yandex.ru/dev/market/partner-api/doc/ru/push-notifications/
@@ -37,6 +47,7 @@ pub(super) static PROFILE: Profile = Profile {
         hourly(Operation::ListChats, 5000),
         hourly(Operation::ReadMessages, 10_000),
         hourly(Operation::SendText, 1000),
+        hourly(Operation::SendFile, 1000),
     ],
     // https://yandex.ru/dev/market/partner-api/doc/ru/concepts/limits
     parallel: Some(2),
@@ -45,6 +56,10 @@ pub(super) static PROFILE: Profile = Profile {
 /// The page limits of the two methods.
 const CHATS_PER_PAGE: &str = "20";
 const MESSAGES_PER_PAGE: &str = "100";
+
+/// The partner API, and the host to which `payload` of its messages points (FACTS 4.4).
+const API: &str = "https://api.partner.market.yandex.ru/";
+const FILES_HOST: &str = "https://files.messenger.yandex.net";
 
 const fn hourly(operation: Operation, requests: u32) -> Limit {
     Limit {
@@ -57,12 +72,24 @@ const fn hourly(operation: Operation, requests: u32) -> Limit {
 /// The connector of Yandex Market.
 pub(super) struct YandexMarket {
     client: VendorClient,
+    /// Where the files of real chats lie.
+    files: VendorClient,
     clock: Clock,
 }
 
 impl YandexMarket {
-    pub(super) fn new(client: VendorClient, clock: Clock) -> Self {
-        Self { client, clock }
+    pub(super) fn new(client: VendorClient, clock: Clock) -> anyhow::Result<Self> {
+        // The real API's host has no files of its own; another one stands for both.
+        let files = if client.own_address(API, "").is_some() {
+            VendorClient::new(FILES_HOST)?
+        } else {
+            client.clone()
+        };
+        Ok(Self {
+            client,
+            files,
+            clock,
+        })
     }
 }
 
@@ -132,6 +159,29 @@ impl Marketplace for YandexMarket {
         self.send_message_to_chat(access, send).boxed()
     }
 
+    fn send_files<'a>(
+        &'a self,
+        access: &'a ShopAccess,
+        send: TextSend<'a>,
+        files: &'a [OutgoingFile],
+    ) -> BoxFuture<'a, SendOutcome> {
+        async move {
+            match files {
+                [_] => self.send_file_to_chat(access, send, files).await,
+                _ => wire::one_file_only(),
+            }
+        }
+        .boxed()
+    }
+
+    fn fetch_file<'a>(
+        &'a self,
+        access: &'a ShopAccess,
+        source: &'a str,
+    ) -> BoxFuture<'a, Result<FileAnswer, VendorError>> {
+        self.payload_file(access, source).boxed()
+    }
+
     fn mark_read<'a>(
         &'a self,
         _access: &'a ShopAccess,
@@ -172,7 +222,38 @@ impl YandexMarket {
 
     /// `https://yandex.ru/dev/market/partner-api/doc/ru/reference/chats/sendMessageToChat`
     async fn send_message_to_chat(&self, access: &ShopAccess, send: TextSend<'_>) -> SendOutcome {
-        let prepared = path("chats/message", access).and_then(|path| Ok((path, headers(access)?)));
+        let body = Bytes::from(json!({ "message": send.text }).to_string());
+        self.send("chats/message", access, "application/json", body, send)
+            .await
+    }
+
+    /// `https://yandex.ru/dev/market/partner-api/doc/ru/reference/chats/sendFileToChat`
+    async fn send_file_to_chat(
+        &self,
+        access: &ShopAccess,
+        send: TextSend<'_>,
+        file: &[OutgoingFile],
+    ) -> SendOutcome {
+        let form = Form::new(&[], file);
+        self.send(
+            "chats/file/send",
+            access,
+            &form.content_type,
+            form.body,
+            send,
+        )
+        .await
+    }
+
+    async fn send(
+        &self,
+        method: &str,
+        access: &ShopAccess,
+        content_type: &str,
+        body: Bytes,
+        send: TextSend<'_>,
+    ) -> SendOutcome {
+        let prepared = path(method, access).and_then(|path| Ok((path, headers(access)?)));
         let (path, headers) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -185,10 +266,9 @@ impl YandexMarket {
             query: &[("chatId", send.chat)],
             headers,
         };
-        let body = Bytes::from(json!({ "message": send.text }).to_string());
         let sent = self
             .client
-            .send_gated(call, "application/json", body, send.release_before)
+            .send_gated(call, content_type, body, send.release_before)
             .await;
         let now = self.clock.now();
         wire::outcome(
@@ -196,6 +276,21 @@ impl YandexMarket {
             |answer| errors::refusal(answer, access, now),
             confirmed,
         )
+    }
+
+    /// Where `payload` of a message points: `https://yandex.ru/dev/market/partner-api/doc/ru/reference/chats/getChatHistory`
+    async fn payload_file(
+        &self,
+        access: &ShopAccess,
+        address: &str,
+    ) -> Result<FileAnswer, VendorError> {
+        let Some(address) = self.files.own_address(address, "/") else {
+            return Ok(wire::foreign_file());
+        };
+        match self.files.download(address, headers(access)?).await? {
+            Download::File(body) => Ok(FileAnswer::Content(body)),
+            Download::Other(answer) => Err(errors::error(&answer, access, self.clock.now())),
+        }
     }
 
     async fn post(
@@ -271,6 +366,7 @@ fn confirmed(answer: &Answer) -> Option<SendOutcome> {
     (envelope.status.as_deref() == Some("OK")).then_some(SendOutcome::Sent {
         at: None,
         reply_sign: None,
+        left_out: None,
     })
 }
 

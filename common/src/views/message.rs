@@ -5,10 +5,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::db::messages::{Author, Direction, Message};
+use crate::db::files::{File, FileState};
+use crate::db::messages::{Attachment, Author, Direction, Message};
 use crate::domain::delivery::MessageState;
 use crate::ids::{ChatId, MessageId, UserId};
-use crate::marketplaces::VendorAttachment;
 
 /// One message of a chat.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -55,14 +55,17 @@ pub struct AuthorView {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Attachment)]
 pub struct AttachmentView {
-    /// Null until the file has been fetched.
-    pub file_id: Option<Uuid>,
+    /// For `GET /api/files/{id}`.
+    pub file_id: Uuid,
     pub name: String,
+    /// What the marketplace says, until the file is `ready`; then what its content says.
     pub content_type: Option<String>,
     pub size_bytes: Option<i64>,
-    /// `pending`: the marketplace has it, it is not fetched yet.
-    #[schema(example = "pending")]
-    pub state: &'static str,
+    /// `pending`: it is being fetched; `moderation`: the marketplace still examines it; `ready`; `blocked`:
+    /// the marketplace does not hand it out; `failed`: it could not be fetched.
+    pub state: FileState,
+    /// Why it is `blocked` or `failed`.
+    pub error: Option<String>,
 }
 
 /// Why a message failed.
@@ -105,14 +108,21 @@ impl MessageView {
     }
 }
 
-impl From<&VendorAttachment> for AttachmentView {
-    fn from(attachment: &VendorAttachment) -> Self {
+impl From<&File> for AttachmentView {
+    fn from(file: &File) -> Self {
+        Self::from(&Attachment::from(file))
+    }
+}
+
+impl From<&Attachment> for AttachmentView {
+    fn from(attachment: &Attachment) -> Self {
         Self {
-            file_id: None,
+            file_id: attachment.file_id,
             name: attachment.name.clone(),
             content_type: attachment.content_type.clone(),
             size_bytes: attachment.size_bytes,
-            state: "pending",
+            state: attachment.state,
+            error: attachment.error.clone(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod deadlines;
 mod deliver_chat;
+mod deliver_files;
+mod fetch_file;
 mod rekey_sellers;
 mod suggest_reply;
 mod sync_seller;

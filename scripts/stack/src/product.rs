@@ -51,6 +51,8 @@ impl Product {
     pub fn tell(&mut self, settings: &Settings, state: &StateDir) {
         let environment = &mut self.environment;
         environment.set("STATE_DIR", state.path().to_string_lossy());
+        let files = state.path().join("files");
+        environment.add("FILES_DIR", files.to_string_lossy().into_owned());
         environment.set("APP_HOST", settings.listen.ip().to_string());
         environment.set("APP_PORT", settings.listen.port().to_string());
         if environment.get("APP_BASE_URL").is_none() {

@@ -183,3 +183,27 @@ async fn keys_are_sealed_anew_while_shops_are_polled() {
     }
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_buyers_file_is_fetched_by_itself() {
+    use common::db::files::FileState;
+    let world = World::start().await;
+    let seller = world.connect(Marketplace::Wildberries).await;
+    let file = serde_json::json!({"name": "a.png"});
+    let external = world.buyer_sends_file(Marketplace::Wildberries, None, &file);
+    let running = Running::start(&world);
+    let began = Instant::now();
+    loop {
+        assert!(began.elapsed() < Duration::from_secs(10), "not fetched");
+        sleep(Duration::from_millis(20)).await;
+        let Some(chat) = world.chat(&seller, &external).await else {
+            continue;
+        };
+        let thread = world.thread(chat.id).await;
+        let shown = thread.first().and_then(|it| it.attachments.0.first());
+        if shown.is_some_and(|it| it.state == FileState::Ready) {
+            break;
+        }
+    }
+    running.stop().await;
+}

@@ -1,5 +1,6 @@
 //! The messages of a chat: read, written, sent once more.
 
+mod attachments;
 mod drafts;
 mod names;
 mod post;

@@ -12,6 +12,7 @@ use common::db::tenants::{self, NewTenant, Tenant};
 use common::db::users::{self, NewUser, Role};
 use common::db::{self, Connection};
 use common::feed::Feed;
+use common::files::FileStore;
 use common::flows::{Context, SyncRules};
 use common::ids::{ChatId, TenantId, new_public_id};
 use common::jobs::{JobQueue, Redis};
@@ -20,6 +21,7 @@ use common::llm::Providers;
 use common::marketplaces::Marketplaces;
 use sandbox::{Options, Sandbox};
 use secrecy::ExposeSecret;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -33,6 +35,8 @@ pub(crate) struct TestApp {
     pub(crate) state: AppState,
     pub(crate) sandbox: Sandbox,
     pub(crate) http: reqwest::Client,
+    /// Where files lie.
+    pub(crate) folder: TempDir,
     address: SocketAddr,
 }
 
@@ -67,7 +71,11 @@ impl TestApp {
             ..Options::default()
         };
         let sandbox = Sandbox::start(world).await.expect("a sandbox");
-        let config = config(&sandbox, variables);
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = folder.path().to_str().expect("a plain path");
+        let mut all = vec![("FILES_DIR", files)];
+        all.extend_from_slice(variables);
+        let config = config(&sandbox, &all);
         let ctx = context(&config);
         let state = AppState::start(config, ctx);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -90,6 +98,7 @@ impl TestApp {
             state,
             sandbox,
             http,
+            folder,
             address,
         }
     }
@@ -220,6 +229,7 @@ fn context(config: &Config) -> Context {
         providers: Providers::new(&config.llm).expect("providers"),
         limits: Limits::new(&redis),
         feed: Feed::new(&redis),
+        files: FileStore::new(&config.files),
         jobs: JobQueue::new(&redis),
         redis,
         clock: Clock::default(),

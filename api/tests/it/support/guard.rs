@@ -9,6 +9,7 @@ const TENANT_TABLES: &[&str] = &[
     "canned_replies",
     "chat_searches",
     "chats",
+    "files",
     "messages",
     "notes",
     "read_receipts",

@@ -8,7 +8,9 @@ use common::db::sellers::{
 };
 use common::flows::store_messages::{Source, store_messages};
 use common::ids::{TenantId, new_public_id};
-use common::marketplaces::{Capabilities, ChatContext, VendorAuthor, VendorMessage};
+use common::marketplaces::{
+    Capabilities, ChatContext, VendorAttachment, VendorAuthor, VendorMessage,
+};
 use diesel::{sql_query, sql_types};
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use uuid::Uuid;
@@ -127,6 +129,24 @@ impl TestApp {
             .await
     }
 
+    /// A buyer sends a file in a new chat.
+    pub(crate) async fn chat_with_file(&self, seller: &Seller, name: &str) -> Chat {
+        let chat = Uuid::new_v4().to_string();
+        let at = self.clock().now();
+        let file = VendorAttachment {
+            source: format!("https://api-seller.ozon.ru/v2/chat/file/{name}"),
+            name: name.to_owned(),
+            content_type: None,
+            size_bytes: None,
+        };
+        let message = message(&chat, "", VendorAuthor::Buyer, at);
+        let message = VendorMessage {
+            attachments: vec![file],
+            ..message
+        };
+        self.stores(seller, &chat, message).await
+    }
+
     async fn wrote(
         &self,
         seller: &Seller,
@@ -135,6 +155,11 @@ impl TestApp {
         author: VendorAuthor,
         at: DateTime<Utc>,
     ) -> Chat {
+        let message = message(chat, text, author, at);
+        self.stores(seller, chat, message).await
+    }
+
+    async fn stores(&self, seller: &Seller, chat: &str, message: VendorMessage) -> Chat {
         let source = Source {
             tenant: seller.tenant_id,
             seller: seller.id,
@@ -142,25 +167,28 @@ impl TestApp {
             first_import: false,
             now: self.clock().now(),
         };
-        let message = VendorMessage {
-            chat: chat.to_owned(),
-            external_id: Uuid::now_v7().to_string(),
-            at,
-            author,
-            text: text.to_owned(),
-            attachments: vec![],
-            context: ChatContext {
-                buyer_name: Some("Мария".to_owned()),
-                order_id: Some("0137-1234-1".to_owned()),
-                ..ChatContext::default()
-            },
-            reply_sign: None,
-            problem: None,
-        };
         let mut conn = self.conn().await;
         conn.transaction(async |conn| store_messages(conn, &source, chat, &[message]).await)
             .await
             .unwrap()
             .chat
+    }
+}
+
+fn message(chat: &str, text: &str, author: VendorAuthor, at: DateTime<Utc>) -> VendorMessage {
+    VendorMessage {
+        chat: chat.to_owned(),
+        external_id: Uuid::now_v7().to_string(),
+        at,
+        author,
+        text: text.to_owned(),
+        attachments: vec![],
+        context: ChatContext {
+            buyer_name: Some("Мария".to_owned()),
+            order_id: Some("0137-1234-1".to_owned()),
+            ..ChatContext::default()
+        },
+        reply_sign: None,
+        problem: None,
     }
 }

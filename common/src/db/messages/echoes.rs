@@ -1,6 +1,7 @@
 //! What the marketplace has shown of our messages, and what it has not.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types;
@@ -9,7 +10,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::{Direction, Message};
 use crate::db::schema::messages;
 use crate::db::send_attempts::SendAttempt;
-use crate::domain::delivery::MessageState;
+use crate::domain::delivery::{FILES_LEFT_OUT, MessageState};
 use crate::ids::{ChatId, MessageId, TenantId};
 
 /// The chat's newest messages that the marketplace knows, newest first.
@@ -85,7 +86,8 @@ pub async fn awaiting_echo(
     .await
 }
 
-/// Binds the echo of a message to it: from now on it surely arrived.
+/// Binds the echo of a message to it: from now on it surely arrived. That files of it were left out stays
+/// said.
 pub async fn bind_echo(
     conn: &mut AsyncPgConnection,
     tenant: TenantId,
@@ -93,12 +95,13 @@ pub async fn bind_echo(
     external_id: &str,
     at: DateTime<Utc>,
 ) -> QueryResult<Message> {
+    let is_left_out = || messages::error_code.eq(FILES_LEFT_OUT);
     diesel::update(messages::table.find((tenant, id)))
         .set((
             messages::external_id.eq(external_id),
             messages::state.eq(MessageState::Sent),
-            messages::error_code.eq(None::<String>),
-            messages::error_message.eq(None::<String>),
+            messages::error_code.eq(case_when(is_left_out(), messages::error_code)),
+            messages::error_message.eq(case_when(is_left_out(), messages::error_message)),
             messages::settle_at.eq(None::<DateTime<Utc>>),
             messages::at.eq(at),
             messages::sent_at.eq(at),

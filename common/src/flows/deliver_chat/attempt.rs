@@ -7,15 +7,16 @@ use diesel_async::{AsyncConnection, AsyncPgConnection};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::files::Loaded;
 use super::{Delivery, Next};
 use crate::db::chats::{self, Chat};
 use crate::db::messages::{self, Message, Progress};
 use crate::db::sellers;
 use crate::db::send_attempts::{self, AttemptEnd, NewAttempt};
-use crate::domain::delivery::{AttemptOutcome, MessageState, retry_pause};
+use crate::domain::delivery::{AttemptOutcome, FILES_LEFT_OUT, MessageState, retry_pause};
 use crate::flows::FlowError;
 use crate::marketplaces::{
-    ListPage, ListScope, Operation, Refusal, SendOutcome, TextSend, VendorError, Warning,
+    ListPage, ListScope, Operation, Refusal, SendOutcome, TextSend, VendorError, Warning, profile,
 };
 
 /// What an outcome means for the message, and when the chat is due again.
@@ -37,7 +38,21 @@ enum Due {
 
 impl Delivery<'_> {
     pub(super) async fn attempt(&mut self, message: &Message) -> Result<Next, FlowError> {
-        let permit = match self.ctx.permit(&self.seller, Operation::SendText).await {
+        let files = match self.load_files(message).await? {
+            Loaded::Files(files) => files,
+            Loaded::Later(at) => return Ok(Next::Pause(Some(at))),
+            Loaded::Lost => {
+                let reason = "a file of the message is not there any more: upload it again";
+                let failed = Progress::failed("file_lost", reason);
+                return self.settle_now(message, failed).await;
+            }
+        };
+        let operation = if files.is_empty() || profile(self.chat.channel).files.with_text {
+            Operation::SendText
+        } else {
+            Operation::SendFile
+        };
+        let permit = match self.ctx.permit(&self.seller, operation).await {
             Ok(permit) => permit,
             Err(VendorError::RateLimited { retry_after }) => {
                 let pause = retry_after.unwrap_or(Duration::from_secs(1));
@@ -60,7 +75,11 @@ impl Delivery<'_> {
             release_before,
         };
         let connector = self.ctx.marketplace(&self.seller);
-        let outcome = connector.send_text(&self.access, send).await;
+        let outcome = if files.is_empty() {
+            connector.send_text(&self.access, send).await
+        } else {
+            connector.send_files(&self.access, send, &files).await
+        };
         drop(permit);
         let settled = self.judge_outcome(&sending, outcome);
         self.record(&sending, token, &settled).await?;
@@ -108,11 +127,17 @@ impl Delivery<'_> {
     fn judge_outcome(&self, message: &Message, outcome: SendOutcome) -> Settled {
         let now = self.ctx.clock.now();
         match outcome {
-            SendOutcome::Sent { at, reply_sign } => Settled {
+            SendOutcome::Sent {
+                at,
+                reply_sign,
+                left_out,
+            } => Settled {
                 outcome: AttemptOutcome::Sent,
-                reason: None,
+                reason: left_out.clone(),
                 progress: Progress {
                     sent_at: Some(at.unwrap_or(now)),
+                    error_code: left_out.as_ref().map(|_| FILES_LEFT_OUT.to_owned()),
+                    error_message: left_out,
                     ..Progress::to(MessageState::Sent)
                 },
                 vendor_at: at,

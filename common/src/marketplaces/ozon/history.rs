@@ -136,7 +136,9 @@ fn file(file: MarkdownFile) -> VendorAttachment {
     };
     VendorAttachment {
         name: name.to_owned(),
-        content_type: wire::content_type(name).or_else(|| wire::content_type(&file.url)),
+        content_type: wire::content_type(name)
+            .or_else(|| wire::content_type(&file.url))
+            .or_else(|| file.is_image.then(|| "image/jpeg".to_owned())),
         size_bytes: None,
         source: file.url,
     }

@@ -7,11 +7,14 @@ use common::channel::Marketplace;
 use common::config::{Config, Env};
 use common::db;
 use common::db::chats::{self, Chat};
+use common::db::files::{self, File, FileState, NewFile};
 use common::db::leases::Lease;
 use common::db::messages::{self, Author, Direction, Message, NewMessage, StoredAttachments};
 use common::db::sellers::{self, NewSeller, Seller};
 use common::domain::delivery::{MessageState, SEND_WITHIN};
+use common::files::{FileStore, content_type};
 use common::flows::deliver_chat::deliver_chat;
+use common::flows::fetch_file::{FETCH_LEASE, fetch_file};
 use common::flows::refresh_chat::refresh_chat;
 use common::flows::sync_seller::sync_seller;
 use common::flows::{Context, FlowError};
@@ -20,6 +23,7 @@ use common::secrets::fingerprint;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use sandbox::{Options, Sandbox};
 use secrecy::SecretString;
+use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::database::fresh_database;
@@ -33,6 +37,8 @@ pub(crate) struct World {
     pub(crate) tenant: TenantId,
     pub(crate) config: Config,
     pub(crate) redis: RedisServer,
+    /// Where files lie.
+    pub(crate) folder: TempDir,
 }
 
 impl World {
@@ -44,7 +50,8 @@ impl World {
             ..Options::default()
         };
         let sandbox = Sandbox::start(options).await.unwrap();
-        let config = config(&sandbox, &database, &redis);
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(&sandbox, &database, &redis, &folder);
         let ctx = Context::with_redis(&config, 4, redis.redis("")).unwrap();
         let tenant = TenantId(Uuid::from_u128(0x0198_a000_0000_7000_8000_0000_0000_0001));
         Self {
@@ -53,6 +60,7 @@ impl World {
             tenant,
             config,
             redis,
+            folder,
         }
     }
 
@@ -107,6 +115,20 @@ impl World {
             .write_as_buyer(marketplace, chat, text)
             .unwrap();
         written.chat
+    }
+
+    /// A buyer sends a file, with or without words.
+    pub(crate) fn buyer_sends_file(
+        &self,
+        marketplace: Marketplace,
+        chat: Option<&str>,
+        file: &serde_json::Value,
+    ) -> String {
+        let request = serde_json::json!({
+            "marketplace": marketplace, "chat": chat, "text": "", "file": file
+        });
+        let written = self.sandbox.write(serde_json::from_value(request).unwrap());
+        written.unwrap().chat
     }
 
     pub(crate) fn somebody_answers_in_the_cabinet(
@@ -169,6 +191,20 @@ impl World {
 
     /// An agent answers: what the api stores.
     pub(crate) async fn reply(&self, chat: &Chat, text: &str) -> Message {
+        self.reply_with(chat, text, &[]).await
+    }
+
+    /// The same with files.
+    pub(crate) async fn reply_with(
+        &self,
+        chat: &Chat,
+        text: &str,
+        files: &[(&str, &[u8])],
+    ) -> Message {
+        let mut uploads = Vec::new();
+        for (name, content) in files {
+            uploads.push(self.upload(name, content).await);
+        }
         let now = self.ctx.clock.now();
         let row = NewMessage {
             tenant_id: self.tenant,
@@ -180,7 +216,7 @@ impl World {
             author: Author::Agent,
             user_id: None,
             text: text.to_owned(),
-            attachments: StoredAttachments::default(),
+            attachments: StoredAttachments(uploads.iter().map(Into::into).collect()),
             state: MessageState::Queued,
             error_code: None,
             error_message: None,
@@ -195,12 +231,41 @@ impl World {
         conn.transaction(async |conn| {
             let held = chats::lock(conn, self.tenant, chat.id).await?.unwrap();
             let message = messages::insert_new(conn, &row).await?.unwrap();
+            for (file, position) in uploads.iter().zip(0..) {
+                files::attach(conn, self.tenant, file.id, message.id, position).await?;
+            }
             chats::schedule_delivery(conn, self.tenant, chat.id, Some(now)).await?;
             refresh_chat(conn, &held, false, now).await?;
             Ok::<_, diesel::result::Error>(message)
         })
         .await
         .unwrap()
+    }
+
+    /// An agent uploads a file; also an empty one, which the api would refuse.
+    async fn upload(&self, name: &str, content: &[u8]) -> File {
+        let storage_key = FileStore::new_key(self.tenant);
+        let path = self.folder.path().join(&storage_key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        let row = NewFile {
+            tenant_id: self.tenant,
+            public_id: new_public_id(),
+            message_id: None,
+            position: 0,
+            uploaded_by: None,
+            seller_id: None,
+            channel: None,
+            source: None,
+            name: name.to_owned(),
+            content_type: Some(content_type(content).to_owned()),
+            size_bytes: i64::try_from(content.len()).ok(),
+            storage_key,
+            state: FileState::Ready,
+            fetch_at: None,
+            created_at: self.now(),
+        };
+        files::insert(&mut *self.conn().await, &row).await.unwrap()
     }
 
     /// Delivers what is due in the chat; nothing if nothing is.
@@ -219,6 +284,29 @@ impl World {
         if let Some(chat) = claimed {
             deliver_chat(&self.ctx, chat, lease).await.unwrap();
         }
+    }
+
+    /// The files of a message.
+    pub(crate) async fn files(&self, message: &Message) -> Vec<File> {
+        files::of_message(&mut *self.conn().await, self.tenant, message.id)
+            .await
+            .unwrap()
+    }
+
+    /// Fetches what is due at a marketplace; tells how many files that were.
+    pub(crate) async fn fetch(&self, marketplace: Marketplace) -> usize {
+        let lease = Lease::new(FETCH_LEASE);
+        let mut conn = self.conn().await;
+        let claimed =
+            files::claim_due_across_tenants(&mut conn, marketplace, self.now(), &lease, 10)
+                .await
+                .unwrap();
+        drop(conn);
+        let count = claimed.len();
+        for file in claimed {
+            fetch_file(&self.ctx, file, lease).await.unwrap();
+        }
+        count
     }
 
     pub(crate) async fn message(&self, message: &Message) -> Message {
@@ -260,12 +348,18 @@ impl World {
     }
 }
 
-fn config(sandbox: &Sandbox, database: &SecretString, redis: &RedisServer) -> Config {
+fn config(
+    sandbox: &Sandbox,
+    database: &SecretString,
+    redis: &RedisServer,
+    folder: &TempDir,
+) -> Config {
     use secrecy::ExposeSecret;
     let at = |prefix: &str| format!("{}/{prefix}", sandbox.url());
     let env = Env::of([
         ("DATABASE_URL", database.expose_secret().to_owned()),
         ("REDIS_URL", redis.url()),
+        ("FILES_DIR", folder.path().to_str().unwrap().to_owned()),
         ("ENCRYPTION_KEY", KEY.to_owned()),
         ("JWT_SECRET", "j".repeat(32)),
         ("AUTH_TOKEN_SECRET", "a".repeat(32)),

@@ -287,7 +287,8 @@ async fn sends_plain_text() {
         sent,
         SendOutcome::Sent {
             at: None,
-            reply_sign: None
+            reply_sign: None,
+            left_out: None,
         }
     );
     let request = shop.request().await;

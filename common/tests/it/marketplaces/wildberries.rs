@@ -287,7 +287,8 @@ async fn sends_a_form_with_the_signature() {
         sent,
         SendOutcome::Sent {
             at: DateTime::from_timestamp_millis(1_712_848_270_018),
-            reply_sign: Some("1:new".to_owned())
+            reply_sign: Some("1:new".to_owned()),
+            left_out: None,
         }
     );
     let request = shop.request().await;

@@ -190,7 +190,8 @@ async fn sends_with_the_chat_in_the_query() {
         shop.send("Здравствуйте").await,
         SendOutcome::Sent {
             at: None,
-            reply_sign: None
+            reply_sign: None,
+            left_out: None,
         }
     );
     let request = shop.request().await;

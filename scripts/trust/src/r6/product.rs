@@ -152,6 +152,7 @@ impl Product {
             .map(|(number, reply)| Unbound {
                 id: MessageId(number as i64),
                 canonical: reply.text.to_owned(),
+                files: Vec::new(),
                 state: reply.state,
                 baseline_at: self.oldest_baseline(number).map(time),
                 overdue: reply.asks_person || is_overdue(reply, now_ms),
@@ -405,6 +406,7 @@ fn is_overdue(reply: &Reply, now_ms: i64) -> bool {
 fn plain(message: &Taken) -> Shown {
     Shown {
         canonical: message.text.to_owned(),
+        files: Vec::new(),
         at: message.at(),
         by_hand: false,
     }

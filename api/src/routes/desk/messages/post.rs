@@ -1,11 +1,14 @@
 //! Writing an answer: stored and queued at once, sent by the worker.
 
+use std::collections::HashSet;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use common::db::chats::{self, Chat};
+use common::db::files;
 use common::db::messages::{
     self, Author, Direction, Message, NewMessage, StoredAttachments, has_unseen,
 };
@@ -20,7 +23,9 @@ use common::views::{Check, MessageView};
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
+use super::attachments::take_files;
 use super::drafts::{check_text, use_draft};
 use super::known;
 use crate::access::Staff;
@@ -34,9 +39,15 @@ use crate::state::AppState;
 pub struct NewAnswer {
     #[schema(value_type = i64)]
     chat_id: ChatId,
-    /// Not blank, and not longer than the marketplace takes (Ozon and Wildberries 1000, Yandex
-    /// Market 4096 Unicode characters).
+    /// Not blank unless there are attachments, and not longer than the marketplace takes (Ozon and
+    /// Wildberries 1000, Yandex Market 4096 Unicode characters).
+    #[serde(default)]
     text: String,
+    /// Files uploaded with `POST /api/files`, each sent once. Wildberries takes up to ten with or without a
+    /// text (JPEG, PNG, PDF; 5 MiB each, 30 MB together). Ozon (10 MiB) and Yandex Market (5 MB) take one
+    /// file in a message of its own: a text with it is 422, send two messages.
+    #[serde(default)]
+    attachments: Vec<Uuid>,
     /// The draft that the text was made from: what became of it is recorded, and a draft that the
     /// chat has left behind is 409 `stale_suggestion`.
     #[schema(value_type = Option<i64>)]
@@ -56,9 +67,31 @@ pub struct NewAnswer {
     send_anyway: bool,
 }
 
+impl NewAnswer {
+    /// The text as it is stored: with files it may be missing.
+    fn text(&self) -> &str {
+        if self.text.trim().is_empty() {
+            ""
+        } else {
+            &self.text
+        }
+    }
+
+    fn is_of(&self, message: &Message) -> bool {
+        let files = message.attachments.0.iter().map(|file| &file.file_id);
+        message.text == self.text() && files.eq(&self.attachments)
+    }
+}
+
 impl Validate for NewAnswer {
     fn validate(&self, problems: &mut Problems) {
-        problems.require(!self.text.trim().is_empty(), "text", "must not be blank");
+        let says_something = !self.text.trim().is_empty() || !self.attachments.is_empty();
+        problems.require(says_something, "text", "must not be blank");
+        let distinct: HashSet<&Uuid> = self.attachments.iter().collect();
+        let is_distinct = distinct.len() == self.attachments.len();
+        problems.require(is_distinct, "attachments", "must not name a file twice");
+        let are_few = self.attachments.len() <= 10;
+        problems.require(are_few, "attachments", "must be at most 10");
         if let Some(id) = &self.client_message_id {
             let is_decent = (1..=64).contains(&id.chars().count());
             problems.require(is_decent, "client_message_id", "must be 1 to 64 characters");
@@ -98,7 +131,7 @@ enum Posted {
         (status = 200, description = "posted before", body = PostedMessage, example = json!(examples::posted_message())),
         (status = 404, description = "`chat_not_found`"),
         (status = 409, description = "`window_closed`, `seller_read_only`, `seller_inactive`, `stale_suggestion`, `chat_moved_on`, `message_conflict`"),
-        (status = 422, description = "`text_too_long` with the limit in `details`; `text_forbidden` with the rules and places in `details`; `validation_failed`"),
+        (status = 422, description = "`text_too_long` with the limit in `details`; `file_not_accepted` with what is wrong with which file; `text_forbidden` with the rules and places in `details`; `validation_failed`"),
     )
 )]
 pub async fn create_message(
@@ -141,11 +174,11 @@ async fn post(
     let tenant = staff.tenant;
     let chat = chats::lock(conn, tenant, body.chat_id).await?;
     let mut chat = chat.ok_or(codes::CHAT_NOT_FOUND)?;
-    let text = body.text.as_str();
+    let text = body.text();
     if let Some(id) = &body.client_message_id
         && let Some(message) = messages::find_by_client_id(conn, tenant, chat.id, id).await?
     {
-        if message.text != text {
+        if !body.is_of(&message) {
             return Err(codes::MESSAGE_CONFLICT.into());
         }
         return Ok(Posted::Known(Box::new(message)));
@@ -153,7 +186,12 @@ async fn post(
     check_length(&chat, text)?;
     check_sendable(conn, &chat, now).await?;
     check_seen(conn, staff, &chat, body).await?;
-    let warnings = check_text(&chat, text, &body.acknowledge)?;
+    let files = take_files(conn, &chat, text, &body.attachments).await?;
+    let warnings = if text.is_empty() {
+        Vec::new()
+    } else {
+        check_text(&chat, text, &body.acknowledge)?
+    };
     if let Some(draft) = body.suggestion_id {
         use_draft(conn, staff, &mut chat, draft, text, now).await?;
     }
@@ -167,7 +205,7 @@ async fn post(
         author: Author::Agent,
         user_id: Some(staff.user),
         text: text.to_owned(),
-        attachments: StoredAttachments::default(),
+        attachments: StoredAttachments(files.iter().map(Into::into).collect()),
         state: MessageState::Queued,
         error_code: None,
         error_message: None,
@@ -179,6 +217,9 @@ async fn post(
         suggestion_id: body.suggestion_id,
     };
     let message = messages::insert(conn, &message).await?;
+    for (file, position) in files.iter().zip(0..) {
+        files::attach(conn, tenant, file.id, message.id, position).await?;
+    }
     let chat = schedule(conn, &chat, now).await?;
     Ok(Posted::New(Box::new((message, chat)), warnings))
 }
