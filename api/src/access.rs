@@ -6,11 +6,12 @@ mod callers;
 mod client_ip;
 mod cookies;
 mod credentials;
+mod opaque;
 mod passwords;
 mod slugs;
 mod tokens;
 
-pub use self::audit::Origin;
+pub use self::audit::{Actor, Change, Origin};
 pub use self::cache::{Access, AccessCache, follow_changes};
 pub use self::callers::{
     Admin, Operator, Owner, Person, Staff, authenticate_token, bearer_token, current_access,
@@ -18,6 +19,7 @@ pub use self::callers::{
 pub use self::client_ip::ClientIp;
 pub use self::cookies::{RefreshCookie, clearing_cookie, refresh_cookie};
 pub use self::credentials::{RefreshToken, SessionTokens};
+pub use self::opaque::{Issued, OpaqueToken};
 pub use self::passwords::Passwords;
 pub use self::slugs::{candidates, slug_of};
 pub use self::tokens::{Claims, TokenProblem, Tokens};

@@ -99,7 +99,10 @@ fn add_errors(path: &str, operation: &mut Operation) {
     if path.starts_with("/api/v1/auth/") {
         usual.push(codes::DATABASE_UNAVAILABLE);
     }
-    if path.ends_with("/login") || path.ends_with("/register") {
+    if ["/login", "/register", "/accept-invite"]
+        .iter()
+        .any(|end| path.ends_with(end))
+    {
         usual.push(codes::TOO_MANY_REQUESTS);
     }
     // Every operation refuses unknown query parameters.
@@ -151,6 +154,10 @@ fn missing(path: &str) -> &'static Code {
         codes::CHAT_NOT_FOUND
     } else if path.starts_with("/api/messages") {
         codes::MESSAGE_NOT_FOUND
+    } else if path.starts_with("/api/team/invites") {
+        codes::INVITE_NOT_FOUND
+    } else if path.starts_with("/api/team") {
+        codes::USER_NOT_FOUND
     } else {
         codes::NOT_FOUND
     }

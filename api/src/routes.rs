@@ -59,7 +59,7 @@ fn described() -> (Router<AppState>, OpenApi) {
 }
 
 fn paths() -> OpenApiRouter<AppState> {
-    use self::access::{auth, users};
+    use self::access::{auth, team, users};
     use self::desk::{chats, live, messages, pushes, sellers};
     use self::system::{docs, health, metrics};
     OpenApiRouter::with_openapi(openapi::head())
@@ -67,7 +67,15 @@ fn paths() -> OpenApiRouter<AppState> {
         .routes(routes!(auth::login))
         .routes(routes!(auth::session::refresh))
         .routes(routes!(auth::session::logout))
+        .routes(routes!(auth::invite::accept_invite))
         .routes(routes!(users::get_me, users::update_me))
+        .routes(routes!(team::list_team))
+        .routes(routes!(team::update_member))
+        .routes(routes!(
+            team::invites::list_invites,
+            team::invites::create_invite
+        ))
+        .routes(routes!(team::invites::delete_invite))
         .routes(routes!(sellers::list_sellers, sellers::create_seller))
         .routes(routes!(
             sellers::get_seller,

@@ -7,6 +7,7 @@ pub mod schema;
 pub mod access_changes;
 pub mod audit_log;
 pub mod chats;
+pub mod invites;
 pub mod leases;
 pub mod messages;
 pub mod obligations;

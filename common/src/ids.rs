@@ -44,6 +44,8 @@ row_ids! {
     UserId,
     /// A signed-in device of a person.
     SessionId,
+    /// An invitation into a tenant.
+    InviteId,
     /// A shop account at one marketplace.
     SellerId,
     /// A conversation with one buyer.

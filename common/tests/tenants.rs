@@ -21,6 +21,7 @@ const NAMES_TENANT: &[&str] = &[
     ": &Message",
     ": &NewAttempt",
     ": &NewEntry",
+    ": &NewInvite",
     ": &NewMessage",
     ": &NewSeller",
     ": &NewSession",

@@ -59,7 +59,12 @@ impl Access {
 
     /// Whether it is somebody who answers buyers.
     pub fn answers_buyers(&self) -> bool {
-        matches!(self.role, Role::Agent | Role::Admin | Role::Owner)
+        self.role.answers()
+    }
+
+    /// Whether it is somebody who changes shops, rules and the team.
+    pub fn leads(&self) -> bool {
+        self.role.leads()
     }
 
     /// Whether it is a person of ours.

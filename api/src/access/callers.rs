@@ -8,7 +8,6 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use common::db::sessions;
-use common::db::users::Role;
 use common::ids::{SessionId, TenantId};
 
 use super::cache::Access;
@@ -62,9 +61,9 @@ callers! {
     /// Somebody who answers buyers.
     Staff = Access::answers_buyers;
     /// Somebody who may change shops, rules and the team.
-    Admin = |access| matches!(access.role, Role::Admin | Role::Owner);
+    Admin = Access::leads;
     /// The tenant's owner.
-    Owner = |access| access.role == Role::Owner;
+    Owner = |access| access.role.is_owner();
     /// A person of ours.
     Operator = Access::is_operator;
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use common::ids::{ChatId, MessageId, SellerId};
+use common::ids::{ChatId, InviteId, MessageId, SellerId, UserId};
 
 use super::codes::{self, Code};
 use super::error::ApiError;
@@ -40,6 +40,22 @@ impl Identifier for ChatId {
 
 impl Identifier for MessageId {
     const MISSING: &'static Code = codes::MESSAGE_NOT_FOUND;
+
+    fn of(number: i64) -> Self {
+        Self(number)
+    }
+}
+
+impl Identifier for UserId {
+    const MISSING: &'static Code = codes::USER_NOT_FOUND;
+
+    fn of(number: i64) -> Self {
+        Self(number)
+    }
+}
+
+impl Identifier for InviteId {
+    const MISSING: &'static Code = codes::INVITE_NOT_FOUND;
 
     fn of(number: i64) -> Self {
         Self(number)

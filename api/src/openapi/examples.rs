@@ -6,6 +6,8 @@ const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk5YThmMCJ9.c2lnbmF0dXJl"
 const REFRESH: &str =
     "0198a00000007000800000000000000a.17.0.qk3wJmPz1c0l3yWcWv1bO5m8Qe0y8xN0n2V6aY7tU4o";
 
+const OPAQUE: &str = "0198a00000007000800000000000000a.qk3wJmPz1c0l3yWcWv1bO5m8Qe0y8xN0n2V6aY7tU4o";
+
 pub fn registration() -> Value {
     json!({ "email": "anna@example.com", "username": "anna", "password": "correct horse battery" })
 }
@@ -34,6 +36,46 @@ pub fn me() -> Value {
         },
         "role": "owner",
     })
+}
+
+pub fn member() -> Value {
+    json!({
+        "id": 3, "public_id": "0199a8f0-0000-7000-8000-000000000003", "username": "anna",
+        "email": "anna@demo.test", "is_confirmed": true, "role": "agent", "is_active": true,
+        "last_login_at": "2026-11-21T09:30:00Z", "created_at": "2026-11-21T09:00:00Z",
+    })
+}
+
+pub fn team_page() -> Value {
+    json!({ "team": [member()], "invites": [invite()], "next_cursor": null })
+}
+
+pub fn new_invite() -> Value {
+    json!({ "email": "clara@example.com", "username": "clara", "role": "agent" })
+}
+
+pub fn invite() -> Value {
+    json!({
+        "id": 4, "email": "clara@example.com", "username": "clara", "role": "agent",
+        "invited_by": 1, "expires_at": "2026-11-28T09:30:00Z",
+        "created_at": "2026-11-21T09:30:00Z",
+    })
+}
+
+pub fn issued_invite() -> Value {
+    let mut issued = invite();
+    issued["link"] = json!(format!(
+        "http://127.0.0.1:8000/accept-invite?token={OPAQUE}"
+    ));
+    issued
+}
+
+pub fn invite_page() -> Value {
+    json!({ "invites": [invite()], "next_cursor": null })
+}
+
+pub fn acceptance() -> Value {
+    json!({ "token": OPAQUE, "username": "clara", "password": "correct horse battery" })
 }
 
 pub fn health() -> Value {

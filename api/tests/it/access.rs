@@ -1,5 +1,7 @@
 //! Signing in and out, and who one is.
 
 mod auth;
+mod invites;
 mod sessions;
+mod team;
 mod users;

@@ -15,6 +15,8 @@ const PUBLIC: &[&str] = &[
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/logout",
+    // The token is in the body.
+    "POST /api/v1/auth/accept-invite",
     // The token comes in the first frame.
     "GET /api/ws",
     // The secret stands in the address.
@@ -61,7 +63,7 @@ impl Operation {
     }
 
     fn path_with(&self, id: &str) -> String {
-        let path = self.path.replace("{id}", id);
+        let path = self.path.replace("{id}", id).replace("{user_id}", id);
         path.replace("{chat_id}", id).replace("{secret}", id)
     }
 
@@ -152,6 +154,9 @@ async fn what_is_foreign_is_not_there() {
     let shop = app.shop(owner.tenant(), Marketplace::Ozon).await;
     let chat = app.chat_of(&shop, "Где заказ?").await;
     let message = chat.last_buyer_message_id.unwrap();
+    let agent = json!({ "role": "agent" });
+    let invite = owner.post("/api/team/invites", &agent).await;
+    let invite = invite.expect(201)["id"].to_string();
     let mut covered = 0;
     for operation in operations() {
         let id = match operation.path.as_str() {
@@ -159,6 +164,8 @@ async fn what_is_foreign_is_not_there() {
             path if path.starts_with("/api/chats/{") => chat.id.to_string(),
             path if path.starts_with("/api/messages/chat/") => chat.id.to_string(),
             path if path.starts_with("/api/messages/{") => message.to_string(),
+            path if path.starts_with("/api/team/invites/{") => invite.clone(),
+            path if path.starts_with("/api/team/{") => owner.user.id.to_string(),
             path => {
                 assert!(!path.contains('{') || path.starts_with("/hooks/"), "{path}");
                 continue;

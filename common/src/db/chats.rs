@@ -25,7 +25,7 @@ pub use self::delivery::{
     schedule_delivery,
 };
 pub use self::desk::{
-    Assignee, ChatCursor, ChatFilter, ChatSort, ViewCounts, assign, counts, list,
+    Assignee, ChatCursor, ChatFilter, ChatSort, ViewCounts, assign, counts, list, unassign_all,
 };
 
 /// A row.

@@ -75,6 +75,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    invites (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        token_hash -> Text,
+        role -> Text,
+        email -> Nullable<Text>,
+        username -> Nullable<Text>,
+        invited_by -> Int8,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+        withdrawn_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     messages (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Int8,
@@ -285,6 +301,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_log,
     business_hours,
     chats,
+    invites,
     messages,
     obligations,
     read_receipts,

@@ -1,5 +1,6 @@
 //! Registering and signing in.
 
+pub mod invite;
 pub mod session;
 
 use std::time::Duration;
@@ -56,6 +57,7 @@ impl Validate for Registration {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
+    /// With a tenant also the username: not everybody has an e-mail.
     email: String,
     #[schema(value_type = String)]
     password: GivenSecret,
@@ -170,7 +172,11 @@ async fn sign_in_candidates(
             let Some(tenant) = tenants::find_by_slug(conn, slug).await? else {
                 return Ok(Vec::new());
             };
-            let user = users::find_by_email(conn, tenant.id, email).await?;
+            let user = if email.contains('@') {
+                users::find_by_email(conn, tenant.id, email).await?
+            } else {
+                users::find_by_username(conn, tenant.id, email).await?
+            };
             Ok(user
                 .into_iter()
                 .map(|user| (user, tenant.clone()))
@@ -281,7 +287,7 @@ fn check_password(password: &SecretString, problems: &mut Problems) {
     problems.require(is_short, "password", "must be at most 1024 bytes");
 }
 
-fn is_email(email: &str) -> bool {
+pub(super) fn is_email(email: &str) -> bool {
     let email = email.trim();
     let is_plain = !email
         .chars()

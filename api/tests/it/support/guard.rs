@@ -7,6 +7,7 @@ use diesel::connection::{InstrumentationEvent, set_default_instrumentation};
 const TENANT_TABLES: &[&str] = &[
     "access_changes",
     "chats",
+    "invites",
     "messages",
     "read_receipts",
     "sellers",
