@@ -59,7 +59,7 @@ fn described() -> (Router<AppState>, OpenApi) {
 }
 
 fn paths() -> OpenApiRouter<AppState> {
-    use self::access::{auth, team, users};
+    use self::access::{auth, team, tokens, users};
     use self::desk::{chats, live, messages, pushes, sellers};
     use self::system::{docs, health, metrics};
     OpenApiRouter::with_openapi(openapi::head())
@@ -76,6 +76,8 @@ fn paths() -> OpenApiRouter<AppState> {
             team::invites::create_invite
         ))
         .routes(routes!(team::invites::delete_invite))
+        .routes(routes!(tokens::list_tokens, tokens::create_token))
+        .routes(routes!(tokens::delete_token))
         .routes(routes!(sellers::list_sellers, sellers::create_seller))
         .routes(routes!(
             sellers::get_seller,

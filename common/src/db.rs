@@ -5,6 +5,7 @@ mod condition;
 pub mod schema;
 
 pub mod access_changes;
+pub mod api_tokens;
 pub mod audit_log;
 pub mod chats;
 pub mod invites;

@@ -46,6 +46,8 @@ row_ids! {
     SessionId,
     /// An invitation into a tenant.
     InviteId,
+    /// A key for programs.
+    ApiTokenId,
     /// A shop account at one marketplace.
     SellerId,
     /// A conversation with one buyer.

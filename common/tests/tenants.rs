@@ -19,6 +19,7 @@ const NAMES_TENANT: &[&str] = &[
     "tenant: TenantId",
     ": &Chat",
     ": &Message",
+    ": &NewApiToken",
     ": &NewAttempt",
     ": &NewEntry",
     ": &NewInvite",

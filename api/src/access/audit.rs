@@ -57,7 +57,10 @@ impl Origin {
     pub fn of(&self, who: &Access) -> Actor {
         Actor {
             person: Some((who.tenant, who.user)),
-            name: who.username.clone(),
+            name: match &who.token {
+                Some(token) => format!("{} (token {})", token.name, token.id),
+                None => who.username.clone(),
+            },
             origin: Some(self.clone()),
         }
     }

@@ -102,12 +102,14 @@ codes! {
         "the invitation was used, taken back, has expired, or never was";
 
     FORBIDDEN = Forbidden "forbidden", "your role does not allow this";
+    SCOPE_MISSING = Forbidden "scope_missing", "the token's scopes do not allow this";
     EMAIL_UNCONFIRMED = Forbidden "email_unconfirmed", "prove first that your e-mail is yours";
     NOT_ONESELF = Forbidden "not_oneself", "nobody changes what they may do themselves";
 
     NOT_FOUND = NotFound "not_found", "there is nothing at this address";
     USER_NOT_FOUND = NotFound "user_not_found", "there is no such person in the team";
     INVITE_NOT_FOUND = NotFound "invite_not_found", "there is no such invitation";
+    TOKEN_NOT_FOUND = NotFound "token_not_found", "there is no such token";
     SELLER_NOT_FOUND = NotFound "seller_not_found", "there is no such seller";
     CHAT_NOT_FOUND = NotFound "chat_not_found", "there is no such chat";
     MESSAGE_NOT_FOUND = NotFound "message_not_found", "there is no such message";

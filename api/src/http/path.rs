@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use common::ids::{ChatId, InviteId, MessageId, SellerId, UserId};
+use common::ids::{ApiTokenId, ChatId, InviteId, MessageId, SellerId, UserId};
 
 use super::codes::{self, Code};
 use super::error::ApiError;
@@ -56,6 +56,14 @@ impl Identifier for UserId {
 
 impl Identifier for InviteId {
     const MISSING: &'static Code = codes::INVITE_NOT_FOUND;
+
+    fn of(number: i64) -> Self {
+        Self(number)
+    }
+}
+
+impl Identifier for ApiTokenId {
+    const MISSING: &'static Code = codes::TOKEN_NOT_FOUND;
 
     fn of(number: i64) -> Self {
         Self(number)

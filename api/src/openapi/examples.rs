@@ -78,6 +78,28 @@ pub fn acceptance() -> Value {
     json!({ "token": OPAQUE, "username": "clara", "password": "correct horse battery" })
 }
 
+pub fn new_token() -> Value {
+    json!({ "name": "nightly export", "scopes": ["read"], "expires_at": "2099-01-01T00:00:00Z" })
+}
+
+pub fn token() -> Value {
+    json!({
+        "id": 5, "name": "nightly export", "scopes": ["read"], "created_by": 1,
+        "expires_at": "2099-01-01T00:00:00Z", "last_used_at": null,
+        "created_at": "2026-11-21T09:30:00Z",
+    })
+}
+
+pub fn issued_token() -> Value {
+    let mut issued = token();
+    issued["token"] = json!(format!("cc_{OPAQUE}"));
+    issued
+}
+
+pub fn token_page() -> Value {
+    json!({ "tokens": [token()], "next_cursor": null })
+}
+
 pub fn health() -> Value {
     json!({ "status": "healthy", "service": "chat-center", "version": env!("CARGO_PKG_VERSION") })
 }

@@ -2,4 +2,5 @@
 
 pub mod auth;
 pub mod team;
+pub mod tokens;
 pub mod users;

@@ -4,4 +4,5 @@ mod auth;
 mod invites;
 mod sessions;
 mod team;
+mod tokens;
 mod users;

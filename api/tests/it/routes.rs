@@ -157,6 +157,9 @@ async fn what_is_foreign_is_not_there() {
     let agent = json!({ "role": "agent" });
     let invite = owner.post("/api/team/invites", &agent).await;
     let invite = invite.expect(201)["id"].to_string();
+    let read = json!({ "name": "x", "scopes": ["read"] });
+    let token = owner.post("/api/tokens", &read).await;
+    let token = token.expect(201)["id"].to_string();
     let mut covered = 0;
     for operation in operations() {
         let id = match operation.path.as_str() {
@@ -164,6 +167,7 @@ async fn what_is_foreign_is_not_there() {
             path if path.starts_with("/api/chats/{") => chat.id.to_string(),
             path if path.starts_with("/api/messages/chat/") => chat.id.to_string(),
             path if path.starts_with("/api/messages/{") => message.to_string(),
+            path if path.starts_with("/api/tokens/{") => token.clone(),
             path if path.starts_with("/api/team/invites/{") => invite.clone(),
             path if path.starts_with("/api/team/{") => owner.user.id.to_string(),
             path => {

@@ -10,6 +10,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    api_tokens (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        name -> Text,
+        token_hash -> Text,
+        scopes -> Array<Text>,
+        created_by -> Int8,
+        expires_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     audit_log (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Int8,
@@ -298,6 +313,7 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(
     access_changes,
+    api_tokens,
     audit_log,
     business_hours,
     chats,

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::auth::check_username;
-use crate::access::{Access, Person};
+use crate::access::{Access, InPerson, Person};
 use crate::http::{ApiError, ApiResult, Json, Problems, Validate, codes};
 use crate::openapi::examples;
 use crate::state::AppState;
@@ -97,7 +97,7 @@ pub async fn get_me(State(state): State<AppState>, person: Person) -> ApiResult<
 )]
 pub async fn update_me(
     State(state): State<AppState>,
-    person: Person,
+    person: InPerson,
     Json(body): Json<MeChange>,
 ) -> ApiResult<Json<Me>> {
     let (tenant, id) = (person.tenant, person.user);

@@ -15,8 +15,8 @@ use utoipa::ToSchema;
 
 use super::{answer, session_end};
 use crate::access::{
-    Access, RefreshCookie, RefreshToken, SessionTokens, authenticate_token, bearer_token,
-    clearing_cookie,
+    Access, Credential, RefreshCookie, RefreshToken, SessionTokens, authenticate_token,
+    bearer_token, clearing_cookie,
 };
 use crate::http::{ApiResult, Json, OptionalJson, Problems, Validate, codes};
 use crate::openapi::examples;
@@ -97,7 +97,10 @@ pub async fn logout(
         None => {
             let token = bearer_token(&headers).ok_or(codes::UNAUTHORIZED)?;
             let access = authenticate_token(&state, token).await?;
-            (access.tenant, access.session)
+            let Credential::Session(id) = access.credential else {
+                return Err(codes::UNAUTHORIZED.into());
+            };
+            (access.tenant, id)
         }
     };
     let mut conn = state.conn().await?;
