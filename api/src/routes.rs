@@ -18,7 +18,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::http::{ApiError, KnownQueries, codes, frame, limit_body, refuse_unknown_queries};
+use crate::http::{
+    ApiError, IDEMPOTENCY_KEY, KnownQueries, codes, frame, limit_body, refuse_unknown_queries,
+};
 use crate::openapi;
 use crate::state::AppState;
 
@@ -146,6 +148,7 @@ fn cors(origins: Vec<axum::http::HeaderValue>) -> CorsLayer {
             CONTENT_TYPE,
             request_id.clone(),
             last_event_id,
+            IDEMPOTENCY_KEY,
         ])
         .expose_headers([request_id])
 }

@@ -10,13 +10,13 @@ use common::flows::Context;
 use common::http::{Call, VendorClient};
 use common::ids::{TenantId, new_public_id};
 use common::secrets::fingerprint;
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncConnection, AsyncPgConnection};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::http::{ApiError, GivenSecret};
-use crate::routes::desk::sellers::{Shop, connect, renew, store_change};
+use crate::routes::desk::sellers::{Shop, connect, probe, renew, store_change};
 use crate::state::AppState;
 
 const PASSWORD: &str = "demo-password-1";
@@ -158,7 +158,10 @@ async fn seed_shop(
                 client_id,
                 api_key: key,
             };
-            connect(state, tenant, &wanted, true).await.map_err(said)
+            let probed = probe(state, &wanted, true).await.map_err(said)?;
+            conn.transaction(async |conn| connect(state, conn, tenant, &probed).await)
+                .await
+                .map_err(said)
         }
         Some(seller) if seller.key_fingerprint == fingerprint(key) => Ok(seller),
         Some(seller) => {

@@ -8,6 +8,7 @@ pub mod access_changes;
 pub mod api_tokens;
 pub mod audit_log;
 pub mod chats;
+pub mod idempotency_keys;
 pub mod invites;
 pub mod leases;
 pub mod messages;

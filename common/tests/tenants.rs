@@ -18,6 +18,7 @@ const EXEMPT: &[&str] = &[
 const NAMES_TENANT: &[&str] = &[
     "tenant: TenantId",
     ": &Chat",
+    ": &DoneRequest",
     ": &Message",
     ": &NewApiToken",
     ": &NewAttempt",

@@ -129,6 +129,9 @@ codes! {
     WINDOW_CLOSED = Conflict "window_closed", "the marketplace takes no more answers in this chat";
     MESSAGE_CONFLICT = Conflict "message_conflict",
         "a message with this client_message_id and another text exists";
+    IDEMPOTENCY_CONFLICT = Conflict "idempotency_conflict",
+        "another request was made with this Idempotency-Key";
+    IN_PROGRESS = Conflict "in_progress", "the request with this Idempotency-Key is still running";
     NOT_FAILED = Conflict "not_failed", "only a failed message can be sent again";
 
     BODY_TOO_LARGE = TooLarge "body_too_large", "the body is larger than 1 MiB";

@@ -6,6 +6,11 @@ const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk5YThmMCJ9.c2lnbmF0dXJl"
 const REFRESH: &str =
     "0198a00000007000800000000000000a.17.0.qk3wJmPz1c0l3yWcWv1bO5m8Qe0y8xN0n2V6aY7tU4o";
 
+/// What the header `Idempotency-Key` means.
+pub const IDEMPOTENCY_KEY: &str = "Names the request, 1 to 255 characters: sent again with the same \
+     body within 24 h it is answered the same and does nothing; with another body 409 \
+     `idempotency_conflict`, while it runs 409 `in_progress`. An answer that is an error is not kept.";
+
 const OPAQUE: &str = "0198a00000007000800000000000000a.qk3wJmPz1c0l3yWcWv1bO5m8Qe0y8xN0n2V6aY7tU4o";
 
 pub fn registration() -> Value {

@@ -90,6 +90,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    idempotency_keys (tenant_id, user_id, key) {
+        tenant_id -> Uuid,
+        user_id -> Int8,
+        key -> Text,
+        public_id -> Uuid,
+        request_digest -> Text,
+        sealed_answer -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     invites (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Int8,
@@ -317,6 +329,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_log,
     business_hours,
     chats,
+    idempotency_keys,
     invites,
     messages,
     obligations,

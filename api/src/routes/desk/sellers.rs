@@ -6,18 +6,19 @@ mod keys;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use common::db::sellers::{self, Seller, SellerChange, SellerFilter};
 use common::ids::{SellerId, TenantId};
 use common::jobs::{Job, SyncSeller};
 use common::views::SellerView;
+use diesel_async::AsyncConnection;
 
-pub(crate) use self::connect::{Shop, connect, store_change};
+pub(crate) use self::connect::{Shop, connect, probe, store_change};
 use self::fields::{NewShop, ProbeQuery, SellerPage, SellerQuery, ShopChange};
 pub(crate) use self::keys::renew;
 use crate::access::{Admin, Staff};
 use crate::http::{ApiError, ApiResult, Json, PathId, Query, codes};
+use crate::idempotency::{Answer, IdempotencyKey};
 use crate::openapi::examples;
 use crate::paging::{cut, page_size, read_cursor, write_cursor};
 use crate::state::AppState;
@@ -75,11 +76,12 @@ pub async fn get_seller(
 /// The marketplace is asked at once what the key may do. One that does not answer gives the warning
 /// `probe_unavailable`; a deactivated shop with the same account comes back to life.
 #[utoipa::path(
-    post, path = "/api/sellers", tag = "sellers", security(("bearer" = [])), params(ProbeQuery),
+    post, path = "/api/sellers", tag = "sellers", security(("bearer" = [])),
+    params(ProbeQuery, ("Idempotency-Key" = Option<String>, Header, description = examples::IDEMPOTENCY_KEY)),
     request_body(content = NewShop, example = json!(examples::new_shop())),
     responses(
         (status = 201, description = "connected", body = SellerView, example = json!(examples::seller())),
-        (status = 409, description = "`seller_exists`"),
+        (status = 409, description = "`seller_exists`, `idempotency_conflict`, `in_progress`"),
         (status = 422, description = "`seller_key_rejected` with the marketplace's own words; `validation_failed`"),
     )
 )]
@@ -87,19 +89,36 @@ pub async fn create_seller(
     State(state): State<AppState>,
     admin: Admin,
     Query(query): Query<ProbeQuery>,
+    key: IdempotencyKey,
     Json(body): Json<NewShop>,
 ) -> ApiResult<Response> {
-    let shop = connect::Shop {
+    if let Some(answer) = key.answered_before(&admin).await? {
+        return Ok(answer.into_response());
+    }
+    let shop = Shop {
         name: body.name.trim(),
         marketplace: body.marketplace,
         client_id: body.client_id.as_deref().map(str::trim),
         api_key: &body.api_key,
     };
-    let asks = query.probe.unwrap_or(true);
-    let seller = connect::connect(&state, admin.tenant, &shop, asks).await?;
-    announce(&state, &seller, true);
-    let location = [(LOCATION, format!("/api/sellers/{}", seller.id))];
-    Ok((StatusCode::CREATED, location, Json(view(&state, &seller))).into_response())
+    let probed = probe(&state, &shop, query.probe.unwrap_or(true)).await?;
+    let mut conn = state.conn().await?;
+    let (answer, seller) = conn
+        .transaction(async |conn| {
+            if let Some(answer) = key.answered(conn, &admin).await? {
+                return Ok((answer, None));
+            }
+            let seller = connect(&state, conn, admin.tenant, &probed).await?;
+            let location = format!("/api/sellers/{}", seller.id);
+            let answer = Answer::created(location, &view(&state, &seller))?;
+            key.keep(conn, &admin, &answer).await?;
+            ApiResult::Ok((answer, Some(seller)))
+        })
+        .await?;
+    if let Some(seller) = seller {
+        announce(&state, &seller, true);
+    }
+    Ok(answer.into_response())
 }
 
 /// Changes a shop; a new key is probed.

@@ -8,6 +8,7 @@ const TENANT_TABLES: &[&str] = &[
     "access_changes",
     "api_tokens",
     "chats",
+    "idempotency_keys",
     "invites",
     "messages",
     "read_receipts",

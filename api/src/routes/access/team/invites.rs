@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use common::db::invites::{self, Invite, NewInvite};
@@ -16,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::access::{Admin, OpaqueToken, Origin};
 use crate::http::{ApiError, ApiResult, Json, PathId, Problems, Query, Validate, codes};
+use crate::idempotency::{Answer, IdempotencyKey};
 use crate::openapi::examples;
 use crate::paging::{cut, page_size, read_cursor, write_cursor};
 use crate::routes::access::auth::{check_username, is_email};
@@ -137,17 +137,19 @@ pub async fn list_invites(
 /// invite.
 #[utoipa::path(
     post, path = "/api/team/invites", tag = "team", security(("bearer" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = examples::IDEMPOTENCY_KEY)),
     request_body(content = NewInvitation, example = json!(examples::new_invite())),
     responses(
         (status = 201, description = "invited", body = IssuedInvite, example = json!(examples::issued_invite())),
         (status = 403, description = "`forbidden`, `email_unconfirmed`"),
-        (status = 409, description = "`email_taken`: somebody of the team has it"),
+        (status = 409, description = "`email_taken`: somebody of the team has it; `idempotency_conflict`, `in_progress`"),
     )
 )]
 pub async fn create_invite(
     State(state): State<AppState>,
     admin: Admin,
     origin: Origin,
+    key: IdempotencyKey,
     Json(body): Json<NewInvitation>,
 ) -> ApiResult<Response> {
     let token = OpaqueToken::issue("", admin.tenant);
@@ -164,8 +166,11 @@ pub async fn create_invite(
         created_at: now,
     };
     let mut conn = state.conn().await?;
-    let invite = conn
+    let answer = conn
         .transaction(async |conn| {
+            if let Some(answer) = key.answered(conn, &admin).await? {
+                return Ok(answer);
+            }
             check(conn, &admin, &row).await?;
             let invite = invites::insert(conn, &row).await?;
             let target = format!("invite:{}", invite.id);
@@ -180,15 +185,17 @@ pub async fn create_invite(
                     now,
                 )
                 .await?;
-            ApiResult::Ok(invite)
+            let location = format!("/api/team/invites/{}", invite.id);
+            let issued = IssuedInvite {
+                link: link(&state, &token.text),
+                invite: invite.into(),
+            };
+            let answer = Answer::created(location, &issued)?;
+            key.keep(conn, &admin, &answer).await?;
+            ApiResult::Ok(answer)
         })
         .await?;
-    let location = [(LOCATION, format!("/api/team/invites/{}", invite.id))];
-    let issued = IssuedInvite {
-        link: link(&state, &token.text),
-        invite: invite.into(),
-    };
-    Ok((StatusCode::CREATED, location, Json(issued)).into_response())
+    Ok(answer.into_response())
 }
 
 /// Takes an invitation back.

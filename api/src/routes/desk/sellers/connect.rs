@@ -19,13 +19,19 @@ pub(crate) struct Shop<'a> {
     pub(crate) api_key: &'a SecretString,
 }
 
-/// Connects a shop, or reactivates the one with its account.
-pub(crate) async fn connect(
+/// A shop whose key was shown to the marketplace.
+pub(crate) struct Probed<'a> {
+    shop: Shop<'a>,
+    account: String,
+    found: Found,
+}
+
+/// Finds out what a shop's key may do; the marketplace is asked if `asks`.
+pub(crate) async fn probe<'a>(
     state: &AppState,
-    tenant: TenantId,
-    shop: &Shop<'_>,
+    shop: &Shop<'a>,
     asks: bool,
-) -> ApiResult<Seller> {
+) -> ApiResult<Probed<'a>> {
     let client_id = shop
         .client_id
         .filter(|_| shop.marketplace != Marketplace::Wildberries);
@@ -36,19 +42,25 @@ pub(crate) async fn connect(
     } else {
         keys::unprobed(state.ctx.clock.now(), false)
     };
-    let mut conn = state.conn().await?;
-    conn.transaction(async |conn| store(state, conn, tenant, &shop, &account, &found).await)
-        .await
+    Ok(Probed {
+        shop,
+        account,
+        found,
+    })
 }
 
-async fn store(
+/// Stores a shop, or reactivates the one with its account.
+pub(crate) async fn connect(
     state: &AppState,
     conn: &mut AsyncPgConnection,
     tenant: TenantId,
-    shop: &Shop<'_>,
-    account: &str,
-    found: &Found,
+    probed: &Probed<'_>,
 ) -> ApiResult<Seller> {
+    let Probed {
+        shop,
+        account,
+        found,
+    } = probed;
     match sellers::lock_by_account(conn, tenant, shop.marketplace, account).await? {
         Some(seller) if seller.is_active => Err(codes::SELLER_EXISTS.into()),
         Some(seller) => revive(state, conn, &seller, shop, found).await,
