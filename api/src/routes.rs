@@ -61,7 +61,7 @@ fn described() -> (Router<AppState>, OpenApi) {
 }
 
 fn paths() -> OpenApiRouter<AppState> {
-    use self::access::{auth, team, tokens, users};
+    use self::access::{audit_log, auth, team, tokens, users};
     use self::desk::{chats, live, messages, pushes, sellers};
     use self::system::{docs, health, metrics};
     OpenApiRouter::with_openapi(openapi::head())
@@ -78,6 +78,7 @@ fn paths() -> OpenApiRouter<AppState> {
             team::invites::create_invite
         ))
         .routes(routes!(team::invites::delete_invite))
+        .routes(routes!(audit_log::list_audit_log))
         .routes(routes!(tokens::list_tokens, tokens::create_token))
         .routes(routes!(tokens::delete_token))
         .routes(routes!(sellers::list_sellers, sellers::create_seller))

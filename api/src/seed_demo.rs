@@ -15,10 +15,13 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::access::Actor;
 use crate::http::{ApiError, GivenSecret};
 use crate::routes::desk::sellers::{Shop, connect, probe, renew, store_change};
 use crate::state::AppState;
 
+/// What the audit log calls it.
+const NAME: &str = "seed-demo";
 const PASSWORD: &str = "demo-password-1";
 
 /// E-mail, username, tenant, role.
@@ -159,7 +162,8 @@ async fn seed_shop(
                 api_key: key,
             };
             let probed = probe(state, &wanted, true).await.map_err(said)?;
-            conn.transaction(async |conn| connect(state, conn, tenant, &probed).await)
+            let actor = Actor::program(NAME);
+            conn.transaction(async |conn| connect(state, conn, tenant, &probed, &actor).await)
                 .await
                 .map_err(said)
         }
@@ -170,7 +174,10 @@ async fn seed_shop(
                 updated_at: Some(state.ctx.clock.now()),
                 ..SellerChange::default()
             };
-            store_change(state, &seller, &change).await.map_err(said)
+            let actor = Actor::program(NAME);
+            store_change(state, &seller, &change, &actor)
+                .await
+                .map_err(said)
         }
     }
 }

@@ -48,6 +48,8 @@ row_ids! {
     InviteId,
     /// A key for programs.
     ApiTokenId,
+    /// An entry of the audit log.
+    AuditEntryId,
     /// A shop account at one marketplace.
     SellerId,
     /// A conversation with one buyer.

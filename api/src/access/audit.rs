@@ -74,6 +74,15 @@ impl Origin {
         }
     }
 
+    /// Whoever makes this request, if they do not prove who they are.
+    pub fn of_somebody(&self) -> Actor {
+        Actor {
+            person: None,
+            name: "somebody".to_owned(),
+            origin: Some(self.clone()),
+        }
+    }
+
     /// An entry of the log: somebody did something to an object of `tenant`.
     pub fn entry(
         &self,

@@ -105,6 +105,19 @@ pub fn token_page() -> Value {
     json!({ "tokens": [token()], "next_cursor": null })
 }
 
+pub fn audit_page() -> Value {
+    json!({
+        "entries": [{
+            "id": 12, "at": "2026-11-21T09:30:00Z", "actor": { "name": "owner", "user_id": 1 },
+            "action": "user.updated", "target": "user:3", "ip": "127.0.0.1",
+            "user_agent": "curl/8.5.0",
+            "before": { "username": "anna", "role": "agent", "is_active": true },
+            "after": { "username": "anna", "role": "admin", "is_active": true },
+        }],
+        "next_cursor": null,
+    })
+}
+
 pub fn health() -> Value {
     json!({ "status": "healthy", "service": "chat-center", "version": env!("CARGO_PKG_VERSION") })
 }

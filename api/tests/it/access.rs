@@ -1,5 +1,6 @@
 //! Signing in and out, and who one is.
 
+mod audit_log;
 mod auth;
 mod invites;
 mod sessions;

@@ -13,8 +13,8 @@ use super::suggestions::StoredUsage;
 use crate::domain::deadlines::Obligation;
 use crate::domain::suggestions::ChatSuggestion;
 use crate::ids::{
-    ApiTokenId, BusinessHoursId, ChatId, InviteId, MessageId, ObligationId, SellerId, SessionId,
-    SlaRuleId, SuggestionId, TenantId, UserId,
+    ApiTokenId, AuditEntryId, BusinessHoursId, ChatId, InviteId, MessageId, ObligationId, SellerId,
+    SessionId, SlaRuleId, SuggestionId, TenantId, UserId,
 };
 
 impl ToSql<sql_types::Uuid, Pg> for TenantId {
@@ -47,6 +47,7 @@ macro_rules! bigint_columns {
 
 bigint_columns!(
     ApiTokenId,
+    AuditEntryId,
     BusinessHoursId,
     ChatId,
     InviteId,

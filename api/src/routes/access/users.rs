@@ -8,11 +8,12 @@ use common::ids::TenantId;
 use diesel::result::{DatabaseErrorKind, Error as DatabaseError};
 use diesel_async::AsyncConnection;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::auth::check_username;
-use crate::access::{Access, InPerson, Person};
+use crate::access::{Access, InPerson, Origin, Person};
 use crate::http::{ApiError, ApiResult, Json, Problems, Validate, codes};
 use crate::openapi::examples;
 use crate::state::AppState;
@@ -98,14 +99,23 @@ pub async fn get_me(State(state): State<AppState>, person: Person) -> ApiResult<
 pub async fn update_me(
     State(state): State<AppState>,
     person: InPerson,
+    origin: Origin,
     Json(body): Json<MeChange>,
 ) -> ApiResult<Json<Me>> {
     let (tenant, id) = (person.tenant, person.user);
+    let (actor, now) = (origin.of(&person), state.ctx.clock.now());
+    let username = body.username.trim();
+    let name = |name: &str| Some(json!({ "username": name }));
     let mut conn = state.conn().await?;
     let renamed = conn
         .transaction(async |conn| {
             access_changes::insert(conn, tenant, id).await?;
-            users::rename(conn, tenant, id, body.username.trim()).await
+            let change = (name(&person.username), name(username));
+            let target = format!("user:{id}");
+            actor
+                .note(conn, tenant, "user.renamed", target, change, now)
+                .await?;
+            users::rename(conn, tenant, id, username).await
         })
         .await;
     let user = match renamed {

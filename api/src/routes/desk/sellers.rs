@@ -16,7 +16,7 @@ use diesel_async::AsyncConnection;
 pub(crate) use self::connect::{Shop, connect, probe, store_change};
 use self::fields::{NewShop, ProbeQuery, SellerPage, SellerQuery, ShopChange};
 pub(crate) use self::keys::renew;
-use crate::access::{Admin, Staff};
+use crate::access::{Admin, Origin, Staff};
 use crate::http::{ApiError, ApiResult, Json, PathId, Query, codes};
 use crate::idempotency::{Answer, IdempotencyKey};
 use crate::openapi::examples;
@@ -88,6 +88,7 @@ pub async fn get_seller(
 pub async fn create_seller(
     State(state): State<AppState>,
     admin: Admin,
+    origin: Origin,
     Query(query): Query<ProbeQuery>,
     key: IdempotencyKey,
     Json(body): Json<NewShop>,
@@ -102,13 +103,14 @@ pub async fn create_seller(
         api_key: &body.api_key,
     };
     let probed = probe(&state, &shop, query.probe.unwrap_or(true)).await?;
+    let actor = origin.of(&admin);
     let mut conn = state.conn().await?;
     let (answer, seller) = conn
         .transaction(async |conn| {
             if let Some(answer) = key.answered(conn, &admin).await? {
                 return Ok((answer, None));
             }
-            let seller = connect(&state, conn, admin.tenant, &probed).await?;
+            let seller = connect(&state, conn, admin.tenant, &probed, &actor).await?;
             let location = format!("/api/sellers/{}", seller.id);
             let answer = Answer::created(location, &view(&state, &seller))?;
             key.keep(conn, &admin, &answer).await?;
@@ -135,6 +137,7 @@ pub async fn create_seller(
 pub async fn update_seller(
     State(state): State<AppState>,
     admin: Admin,
+    origin: Origin,
     PathId(id): PathId<SellerId>,
     Json(body): Json<ShopChange>,
 ) -> ApiResult<Json<SellerView>> {
@@ -152,7 +155,7 @@ pub async fn update_seller(
         key,
         updated_at: Some(now),
     };
-    let seller = connect::store_change(&state, &seller, &change).await?;
+    let seller = connect::store_change(&state, &seller, &change, &origin.of(&admin)).await?;
     announce(&state, &seller, is_woken);
     Ok(Json(view(&state, &seller)))
 }
@@ -166,6 +169,7 @@ pub async fn update_seller(
 pub async fn delete_seller(
     State(state): State<AppState>,
     admin: Admin,
+    origin: Origin,
     PathId(id): PathId<SellerId>,
 ) -> ApiResult<StatusCode> {
     let change = SellerChange {
@@ -173,9 +177,17 @@ pub async fn delete_seller(
         updated_at: Some(state.ctx.clock.now()),
         ..SellerChange::default()
     };
+    let (tenant, actor) = (admin.tenant, origin.of(&admin));
     let mut conn = state.conn().await?;
-    let seller = sellers::change(&mut conn, admin.tenant, id, &change).await?;
-    let seller = seller.ok_or(codes::SELLER_NOT_FOUND)?;
+    let seller = conn
+        .transaction(async |conn| {
+            let before = sellers::find(conn, tenant, id).await?;
+            let seller = sellers::change(conn, tenant, id, &change).await?;
+            let seller = seller.ok_or(codes::SELLER_NOT_FOUND)?;
+            connect::note(conn, &actor, "seller.deleted", before.as_ref(), &seller).await?;
+            ApiResult::Ok(seller)
+        })
+        .await?;
     announce(&state, &seller, false);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,6 +7,7 @@ use diesel::connection::{InstrumentationEvent, set_default_instrumentation};
 const TENANT_TABLES: &[&str] = &[
     "access_changes",
     "api_tokens",
+    "audit_log",
     "chats",
     "idempotency_keys",
     "invites",

@@ -75,7 +75,7 @@ pub async fn accept_invite(
     let user = conn
         .transaction(async |conn| join(conn, &origin, &token, username, &hash, now).await)
         .await?;
-    sign_in(&state, &mut conn, &user, StatusCode::OK).await
+    sign_in(&state, &mut conn, &origin, &user, StatusCode::OK).await
 }
 
 /// Uses the invitation up and makes the person; both or neither.
