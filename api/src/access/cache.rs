@@ -117,15 +117,20 @@ impl Access {
 
     /// Whether it is somebody who answers buyers.
     pub fn answers_buyers(&self) -> bool {
-        self.role.answers()
+        self.role.answers() && !self.is_operator()
     }
 
     /// Whether it is somebody who changes shops, rules and the team.
     pub fn leads(&self) -> bool {
-        self.role.leads()
+        self.role.leads() && !self.is_operator()
     }
 
-    /// Whether it is a person of ours.
+    /// Whether it is the tenant's owner.
+    pub fn owns(&self) -> bool {
+        self.role.is_owner() && !self.is_operator()
+    }
+
+    /// Whether it is a person of ours: no tenant's staff.
     pub fn is_operator(&self) -> bool {
         self.tenant_slug == OPERATORS
     }

@@ -71,7 +71,7 @@ callers! {
     /// Anybody who is signed in themselves: not a token.
     InPerson = |access| access.token.is_none();
     /// The tenant's owner.
-    Owner = |access| access.role.is_owner();
+    Owner = Access::owns;
     /// A person of ours.
     Operator = Access::is_operator;
 }

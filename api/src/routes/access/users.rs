@@ -28,7 +28,32 @@ pub struct Me {
     last_login_at: Option<DateTime<Utc>>,
     is_active: bool,
     tenant: MyTenant,
-    role: Role,
+    role: MyRole,
+}
+
+/// What a person may do.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MyRole {
+    /// One of ours; no tenant's staff.
+    Operator,
+    Owner,
+    Admin,
+    Agent,
+    /// Uses the assistant only.
+    Member,
+}
+
+impl MyRole {
+    fn of(role: Role, access: &Access) -> Self {
+        match role {
+            _ if access.is_operator() => Self::Operator,
+            Role::Owner => Self::Owner,
+            Role::Admin => Self::Admin,
+            Role::Agent => Self::Agent,
+            Role::Member => Self::Member,
+        }
+    }
 }
 
 /// The tenant of a person.
@@ -68,7 +93,7 @@ impl Me {
                 slug: access.tenant_slug.clone(),
                 name: access.tenant_name.clone(),
             },
-            role: user.role,
+            role: MyRole::of(user.role, access),
         }
     }
 }
