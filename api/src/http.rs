@@ -10,7 +10,7 @@ mod path;
 mod query;
 mod secret;
 
-pub use self::body::limit_body;
+pub use self::body::{BodyDigest, IDEMPOTENCY_KEY, limit_body};
 pub use self::codes::{Code, Outcome};
 pub use self::error::{ApiError, ErrorBody, FieldProblem, Problems};
 pub(crate) use self::error::{is_connection_lost, is_timeout};

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod http;
+pub mod idempotency;
 pub mod openapi;
 pub mod paging;
 pub mod routes;

@@ -19,6 +19,12 @@ const ABOUT: &str = "Chats of marketplace sellers with their buyers: shops, a qu
      stable. `X-Request-ID` (1 to 64 of `A-Z a-z 0-9 . _ -`) is taken over, made if absent, and \
      returned.";
 
+const ABOUT_BEARER: &str = "The access token of a sign-in, or an API token `cc_…` \
+     (`POST /api/tokens`). An API token acts for whoever made it, with their role but never more than \
+     its scopes give: `read` only reads, as an agent; `write` also changes, as an agent; `admin` reads \
+     and changes, as an admin. It never acts as an owner, makes no tokens, and ends with its maker's \
+     access.";
+
 /// What stands above the paths.
 pub fn head() -> OpenApi {
     let info = InfoBuilder::new()
@@ -34,7 +40,7 @@ pub fn complete(document: &mut OpenApi) {
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
-        .description(Some("The access token of a sign-in."))
+        .description(Some(ABOUT_BEARER))
         .build();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     let schemas = &mut components.schemas;
@@ -99,7 +105,10 @@ fn add_errors(path: &str, operation: &mut Operation) {
     if path.starts_with("/api/v1/auth/") {
         usual.push(codes::DATABASE_UNAVAILABLE);
     }
-    if path.ends_with("/login") || path.ends_with("/register") {
+    if ["/login", "/register", "/accept-invite"]
+        .iter()
+        .any(|end| path.ends_with(end))
+    {
         usual.push(codes::TOO_MANY_REQUESTS);
     }
     // Every operation refuses unknown query parameters.
@@ -165,6 +174,12 @@ fn missing(path: &str) -> &'static Code {
         codes::VIEW_NOT_FOUND
     } else if path.starts_with("/api/notes") {
         codes::NOTE_NOT_FOUND
+    } else if path.starts_with("/api/tokens") {
+        codes::TOKEN_NOT_FOUND
+    } else if path.starts_with("/api/team/invites") {
+        codes::INVITE_NOT_FOUND
+    } else if path.starts_with("/api/team") {
+        codes::USER_NOT_FOUND
     } else {
         codes::NOT_FOUND
     }

@@ -17,7 +17,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::http::{ApiError, KnownQueries, codes, frame, limit_body, refuse_unknown_queries};
+use crate::http::{
+    ApiError, IDEMPOTENCY_KEY, KnownQueries, codes, frame, limit_body, refuse_unknown_queries,
+};
 use crate::openapi;
 use crate::state::AppState;
 
@@ -58,7 +60,7 @@ fn described() -> (Router<AppState>, OpenApi) {
 }
 
 fn paths() -> OpenApiRouter<AppState> {
-    use self::access::{auth, users};
+    use self::access::{audit_log, auth, team, tokens, users};
     use self::desk::{
         business_hours, canned_replies, chats, files, live, messages, metrics as reply_metrics,
         notes, pushes, sellers, sla_rules, suggestions, views,
@@ -69,7 +71,18 @@ fn paths() -> OpenApiRouter<AppState> {
         .routes(routes!(auth::login))
         .routes(routes!(auth::session::refresh))
         .routes(routes!(auth::session::logout))
+        .routes(routes!(auth::invite::accept_invite))
         .routes(routes!(users::get_me, users::update_me))
+        .routes(routes!(team::list_team))
+        .routes(routes!(team::update_member))
+        .routes(routes!(
+            team::invites::list_invites,
+            team::invites::create_invite
+        ))
+        .routes(routes!(team::invites::delete_invite))
+        .routes(routes!(audit_log::list_audit_log))
+        .routes(routes!(tokens::list_tokens, tokens::create_token))
+        .routes(routes!(tokens::delete_token))
         .routes(routes!(sellers::list_sellers, sellers::create_seller))
         .routes(routes!(
             sellers::get_seller,
@@ -191,6 +204,7 @@ fn cors(origins: Vec<axum::http::HeaderValue>) -> CorsLayer {
             CONTENT_TYPE,
             request_id.clone(),
             last_event_id,
+            IDEMPOTENCY_KEY,
         ])
         .expose_headers([request_id])
 }

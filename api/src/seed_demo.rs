@@ -10,15 +10,18 @@ use common::flows::Context;
 use common::http::{Call, VendorClient};
 use common::ids::{TenantId, new_public_id};
 use common::secrets::fingerprint;
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncConnection, AsyncPgConnection};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::access::Actor;
 use crate::http::{ApiError, GivenSecret};
-use crate::routes::desk::sellers::{Shop, connect, renew, store_change};
+use crate::routes::desk::sellers::{Shop, connect, probe, renew, store_change};
 use crate::state::AppState;
 
+/// What the audit log calls it.
+const NAME: &str = "seed-demo";
 const PASSWORD: &str = "demo-password-1";
 
 /// E-mail, username, tenant, role.
@@ -158,7 +161,11 @@ async fn seed_shop(
                 client_id,
                 api_key: key,
             };
-            connect(state, tenant, &wanted, true).await.map_err(said)
+            let probed = probe(state, &wanted, true).await.map_err(said)?;
+            let actor = Actor::program(NAME);
+            conn.transaction(async |conn| connect(state, conn, tenant, &probed, &actor).await)
+                .await
+                .map_err(said)
         }
         Some(seller) if seller.key_fingerprint == fingerprint(key) => Ok(seller),
         Some(seller) => {
@@ -167,7 +174,10 @@ async fn seed_shop(
                 updated_at: Some(state.ctx.clock.now()),
                 ..SellerChange::default()
             };
-            store_change(state, &seller, &change).await.map_err(said)
+            let actor = Actor::program(NAME);
+            store_change(state, &seller, &change, &actor)
+                .await
+                .map_err(said)
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::idempotency::purge_now_and_then;
 use crate::routes::{record, router, tidy};
 use crate::state::AppState;
 
@@ -27,6 +28,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let state = AppState::start(config, ctx);
     state.tasks.spawn(tidy_now_and_then(state.clone()));
     state.tasks.spawn(look_at_keys(state.clone()));
+    state.tasks.spawn(purge_now_and_then(state.clone()));
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("cannot listen on {listen}"))?;

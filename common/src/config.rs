@@ -57,6 +57,8 @@ pub struct AccessConfig {
     pub auth_token_secret: SecretString,
     pub access_token_ttl: Duration,
     pub session_ttl: Duration,
+    /// How long an invitation can be accepted.
+    pub invite_ttl: Duration,
     pub cookie_secure: bool,
     /// Proxies whose forwarded client addresses are believed.
     pub trusted_proxies: Vec<IpAddr>,
@@ -260,6 +262,7 @@ fn access(env: &Env, app_env: AppEnv) -> Result<AccessConfig, BadVariable> {
         auth_token_secret: secret("AUTH_TOKEN_SECRET")?,
         access_token_ttl: Duration::from_secs(60 * env.at_least("JWT_EXPIRE_MINUTES", 1, 15)?),
         session_ttl: Duration::from_secs(env.at_least("SESSION_TTL_SECONDS", 60, 1_209_600)?),
+        invite_ttl: Duration::from_secs(env.at_least("INVITE_TTL_SECONDS", 60, 604_800)?),
         cookie_secure: env.one_of(
             "COOKIE_SECURE",
             match app_env {

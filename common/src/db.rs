@@ -5,11 +5,14 @@ mod condition;
 pub mod schema;
 
 pub mod access_changes;
+pub mod api_tokens;
 pub mod audit_log;
 pub mod business_hours;
 pub mod canned_replies;
 pub mod chats;
 pub mod files;
+pub mod idempotency_keys;
+pub mod invites;
 pub mod leases;
 pub mod messages;
 pub mod notes;

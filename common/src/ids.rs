@@ -44,6 +44,12 @@ row_ids! {
     UserId,
     /// A signed-in device of a person.
     SessionId,
+    /// An invitation into a tenant.
+    InviteId,
+    /// A key for programs.
+    ApiTokenId,
+    /// An entry of the audit log.
+    AuditEntryId,
     /// A shop account at one marketplace.
     SellerId,
     /// A conversation with one buyer.

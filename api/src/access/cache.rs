@@ -1,15 +1,16 @@
-//! What each session may do: read once from the database, and forgotten when somebody's access changes.
+//! What each session and token may do: read once from the database, and forgotten when somebody's access changes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use common::db::access_changes::{self, AccessChange};
+use common::db::api_tokens::{ApiToken, Scope};
 use common::db::sessions::Session;
 use common::db::tenants::{OPERATORS, Tenant};
 use common::db::users::{Role, User};
-use common::ids::{SessionId, TenantId, UserId};
+use common::ids::{ApiTokenId, SessionId, TenantId, UserId};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
@@ -22,8 +23,27 @@ const READ_EVERY: Duration = Duration::from_secs(1);
 /// After a longer gap than this some changes may have left the window that is read.
 const LONGEST_GAP: Duration = Duration::from_secs(15);
 const MOST_ENTRIES: usize = 100_000;
+/// The use of a token is written down at most so often.
+const USE_NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 
-/// Who a session belongs to, and what they may do.
+/// What proves who makes a request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Credential {
+    Session(SessionId),
+    /// An API token, by its hash.
+    Token(Arc<str>),
+}
+
+/// The API token by which somebody acts.
+#[derive(Clone, Debug)]
+pub struct TokenAccess {
+    pub id: ApiTokenId,
+    pub name: String,
+    /// Whether it may do more than read.
+    pub may_write: bool,
+}
+
+/// Who a session or a token belongs to, and what they may do by it.
 #[derive(Clone, Debug)]
 pub struct Access {
     pub tenant: TenantId,
@@ -33,7 +53,9 @@ pub struct Access {
     pub user_public_id: Uuid,
     pub username: String,
     pub role: Role,
-    pub session: SessionId,
+    pub credential: Credential,
+    /// None: they are signed in themselves.
+    pub token: Option<TokenAccess>,
     pub expires_at: DateTime<Utc>,
 }
 
@@ -41,7 +63,42 @@ impl Access {
     /// What a session may do at `now`; none if it has ended or its person may not come in.
     pub fn of(session: &Session, user: &User, tenant: &Tenant, now: DateTime<Utc>) -> Option<Self> {
         let is_open = session.revoked_at.is_none() && session.expires_at > now;
-        if !is_open || !user.is_active || tenant.blocked_at.is_some() {
+        let credential = Credential::Session(session.id);
+        Self::of_person(user, tenant, credential, session.expires_at).filter(|_| is_open)
+    }
+
+    /// What a token with this hash may do at `now`: never more than its maker.
+    pub fn of_token(
+        token: &ApiToken,
+        hash: &str,
+        (maker, tenant): (&User, &Tenant),
+        now: DateTime<Utc>,
+    ) -> Option<Self> {
+        let expires_at = token.expires_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let is_open = token.revoked_at.is_none() && expires_at > now;
+        let credential = Credential::Token(hash.into());
+        let access = Self::of_person(maker, tenant, credential, expires_at)?;
+        let leads = token.scopes.contains(&Scope::Admin);
+        let most = if leads { Role::Admin } else { Role::Agent };
+        is_open.then(|| Self {
+            role: maker.role.at_most(most),
+            token: Some(TokenAccess {
+                id: token.id,
+                name: token.name.clone(),
+                may_write: leads || token.scopes.contains(&Scope::Write),
+            }),
+            ..access
+        })
+    }
+
+    /// What a person may do; none if they may not come in.
+    fn of_person(
+        user: &User,
+        tenant: &Tenant,
+        credential: Credential,
+        expires_at: DateTime<Utc>,
+    ) -> Option<Self> {
+        if !user.is_active || tenant.blocked_at.is_some() {
             return None;
         }
         Some(Self {
@@ -52,23 +109,34 @@ impl Access {
             user_public_id: user.public_id,
             username: user.username.clone(),
             role: user.role,
-            session: session.id,
-            expires_at: session.expires_at,
+            credential,
+            token: None,
+            expires_at,
         })
     }
 
     /// Whether it is somebody who answers buyers.
     pub fn answers_buyers(&self) -> bool {
-        matches!(self.role, Role::Agent | Role::Admin | Role::Owner)
+        self.role.answers() && !self.is_operator()
     }
 
-    /// Whether it is a person of ours.
+    /// Whether it is somebody who changes shops, rules and the team.
+    pub fn leads(&self) -> bool {
+        self.role.leads() && !self.is_operator()
+    }
+
+    /// Whether it is the tenant's owner.
+    pub fn owns(&self) -> bool {
+        self.role.is_owner() && !self.is_operator()
+    }
+
+    /// Whether it is a person of ours: no tenant's staff.
     pub fn is_operator(&self) -> bool {
         self.tenant_slug == OPERATORS
     }
 }
 
-/// The sessions seen lately.
+/// The sessions and tokens seen lately.
 #[derive(Debug, Default)]
 pub struct AccessCache {
     entries: Mutex<Entries>,
@@ -78,7 +146,9 @@ pub struct AccessCache {
 
 #[derive(Debug, Default)]
 struct Entries {
-    by_session: HashMap<SessionId, Arc<Access>>,
+    by_credential: HashMap<Credential, Arc<Access>>,
+    /// When the use of each token was last to be written down.
+    used_at: HashMap<ApiTokenId, DateTime<Utc>>,
     /// When the last successful reading of changes began.
     read_at: Option<Instant>,
     /// The changes that were seen in it.
@@ -88,13 +158,13 @@ struct Entries {
 }
 
 impl AccessCache {
-    /// What the session may do, if that is known for sure.
-    pub fn get(&self, session: SessionId) -> Option<Arc<Access>> {
+    /// What may be done by this, if that is known for sure.
+    pub fn get(&self, credential: &Credential) -> Option<Arc<Access>> {
         let entries = self.lock();
         if !entries.is_trusted() {
             return None;
         }
-        entries.by_session.get(&session).cloned()
+        entries.by_credential.get(credential).cloned()
     }
 
     /// To be passed to [`Self::store`]: taken before the database is asked.
@@ -108,12 +178,26 @@ impl AccessCache {
         if entries.evictions != evictions {
             return;
         }
-        if entries.by_session.len() >= MOST_ENTRIES {
-            entries.by_session.clear();
+        if entries.by_credential.len() >= MOST_ENTRIES {
+            entries.by_credential.clear();
         }
         entries
-            .by_session
-            .insert(access.session, Arc::clone(access));
+            .by_credential
+            .insert(access.credential.clone(), Arc::clone(access));
+    }
+
+    /// Whether the use of a token at `now` is to be written down: not if one of the last minute was.
+    pub fn is_use_news(&self, token: ApiTokenId, now: DateTime<Utc>) -> bool {
+        let mut entries = self.lock();
+        let last = entries.used_at.get(&token);
+        if last.is_some_and(|last| now - *last < USE_NOTED_EVERY) {
+            return false;
+        }
+        if entries.used_at.len() >= MOST_ENTRIES {
+            entries.used_at.clear();
+        }
+        entries.used_at.insert(token, now);
+        true
     }
 
     /// Forgets what a person may do.
@@ -132,7 +216,7 @@ impl AccessCache {
         let mut entries = self.lock();
         let before = entries.evictions;
         if entries.read_at.is_none_or(|at| started - at > LONGEST_GAP) {
-            entries.by_session.clear();
+            entries.by_credential.clear();
             entries.evictions += 1;
         }
         for change in &changes {
@@ -159,7 +243,7 @@ impl Entries {
 
     fn evict(&mut self, tenant: TenantId, user: UserId) {
         self.evictions += 1;
-        self.by_session
+        self.by_credential
             .retain(|_, access| access.tenant != tenant || access.user != user);
     }
 }
@@ -202,6 +286,10 @@ async fn read_changes(state: &AppState) -> anyhow::Result<Vec<AccessChange>> {
 mod tests {
     use super::*;
 
+    fn credential(session: i64) -> Credential {
+        Credential::Session(SessionId(session))
+    }
+
     fn access(session: i64, user: i64) -> Arc<Access> {
         Arc::new(Access {
             tenant: TenantId(Uuid::nil()),
@@ -211,7 +299,8 @@ mod tests {
             user_public_id: Uuid::nil(),
             username: "anna".into(),
             role: Role::Agent,
-            session: SessionId(session),
+            credential: credential(session),
+            token: None,
             expires_at: DateTime::UNIX_EPOCH,
         })
     }
@@ -228,10 +317,10 @@ mod tests {
     fn entries_are_trusted_only_while_changes_are_read() {
         let cache = AccessCache::default();
         cache.store(cache.evictions(), &access(1, 1));
-        assert!(cache.get(SessionId(1)).is_none());
+        assert!(cache.get(&credential(1)).is_none());
         cache.note_reading(Instant::now(), vec![]);
         cache.store(cache.evictions(), &access(1, 1));
-        assert!(cache.get(SessionId(1)).is_some());
+        assert!(cache.get(&credential(1)).is_some());
     }
 
     #[test]
@@ -241,11 +330,11 @@ mod tests {
         cache.store(cache.evictions(), &access(1, 1));
         cache.store(cache.evictions(), &access(2, 2));
         cache.note_reading(Instant::now(), vec![change(1, 1)]);
-        assert!(cache.get(SessionId(1)).is_none());
-        assert!(cache.get(SessionId(2)).is_some());
+        assert!(cache.get(&credential(1)).is_none());
+        assert!(cache.get(&credential(2)).is_some());
         cache.store(cache.evictions(), &access(1, 1));
         cache.note_reading(Instant::now(), vec![change(1, 1)]);
-        assert!(cache.get(SessionId(1)).is_some());
+        assert!(cache.get(&credential(1)).is_some());
     }
 
     #[test]
@@ -255,6 +344,6 @@ mod tests {
         let evictions = cache.evictions();
         cache.evict(TenantId(Uuid::nil()), UserId(1));
         cache.store(evictions, &access(1, 1));
-        assert!(cache.get(SessionId(1)).is_none());
+        assert!(cache.get(&credential(1)).is_none());
     }
 }

@@ -97,6 +97,7 @@ mod tests {
             auth_token_secret: "x".into(),
             access_token_ttl: std::time::Duration::from_secs(900),
             session_ttl: std::time::Duration::from_secs(900),
+            invite_ttl: std::time::Duration::from_secs(900),
             cookie_secure: false,
             trusted_proxies: vec![],
         })

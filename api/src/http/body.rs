@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, HttpBody};
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::http::Method;
 use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderName, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use common::files::FILE_LIMIT_BYTES;
 use futures::StreamExt;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
@@ -32,6 +33,13 @@ const NEXT_ARRIVES_WITHIN: Duration = Duration::from_secs(30);
 /// Pieces of a file that wait for the handler.
 const PIECES: usize = 4;
 
+/// Names a request that may be sent twice.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The SHA-256 of the body of a request that names itself.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyDigest(pub [u8; 32]);
+
 /// Reads the body before the handler runs, and refuses one that is too large or too slow. A file is passed
 /// on as it comes.
 pub async fn limit_body(request: Request, next: Next) -> Result<Response, ApiError> {
@@ -41,7 +49,7 @@ pub async fn limit_body(request: Request, next: Next) -> Result<Response, ApiErr
     if takes_file(&request) {
         return pass_on(request, next).await;
     }
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let announced = parts.headers.get(CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|bytes| bytes > READ_AWAY_BYTES) {
@@ -50,6 +58,10 @@ pub async fn limit_body(request: Request, next: Next) -> Result<Response, ApiErr
     let body = timeout(ARRIVES_WITHIN, read(body))
         .await
         .map_err(|_| codes::REQUEST_TIMEOUT)??;
+    if parts.headers.contains_key(&IDEMPOTENCY_KEY) {
+        let digest = BodyDigest(Sha256::digest(&body).into());
+        parts.extensions.insert(digest);
+    }
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }
 

@@ -98,9 +98,18 @@ codes! {
     REFRESH_TOKEN_REUSED = Unauthorized "refresh_token_reused",
         "the refresh token was used before: the session has been ended";
 
+    INVITE_INVALID = Unauthorized "invite_invalid",
+        "the invitation was used, taken back, has expired, or never was";
+
     FORBIDDEN = Forbidden "forbidden", "your role does not allow this";
+    SCOPE_MISSING = Forbidden "scope_missing", "the token's scopes do not allow this";
+    EMAIL_UNCONFIRMED = Forbidden "email_unconfirmed", "prove first that your e-mail is yours";
+    NOT_ONESELF = Forbidden "not_oneself", "nobody changes what they may do themselves";
 
     NOT_FOUND = NotFound "not_found", "there is nothing at this address";
+    USER_NOT_FOUND = NotFound "user_not_found", "there is no such person in the team";
+    INVITE_NOT_FOUND = NotFound "invite_not_found", "there is no such invitation";
+    TOKEN_NOT_FOUND = NotFound "token_not_found", "there is no such token";
     SELLER_NOT_FOUND = NotFound "seller_not_found", "there is no such seller";
     CHAT_NOT_FOUND = NotFound "chat_not_found", "there is no such chat";
     SLA_RULE_NOT_FOUND = NotFound "sla_rule_not_found", "there is no such rule";
@@ -135,6 +144,9 @@ codes! {
     HOURS_IN_USE = Conflict "hours_in_use", "a rule counts by these hours";
     SHORTCUT_TAKEN = Conflict "shortcut_taken", "a canned reply with this shortcut exists";
     LIMIT_REACHED = Conflict "limit_reached", "there are as many of these as may be: delete some first";
+    IDEMPOTENCY_CONFLICT = Conflict "idempotency_conflict",
+        "another request was made with this Idempotency-Key";
+    IN_PROGRESS = Conflict "in_progress", "the request with this Idempotency-Key is still running";
     NOT_FAILED = Conflict "not_failed", "only a failed message can be sent again";
 
     FILE_NOT_READY = Conflict "file_not_ready", "the file has not been fetched yet";

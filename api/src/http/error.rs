@@ -167,7 +167,7 @@ impl ApiError {
             error: ErrorFields {
                 code: self.code.name,
                 message: &self.message,
-                retryable: self.code.outcome.is_retryable(),
+                retryable: self.code.outcome.is_retryable() || self.retry_after.is_some(),
                 request_id,
                 details: self.details.as_ref(),
             },

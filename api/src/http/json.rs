@@ -94,7 +94,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 fn parse<T: DeserializeOwned + Validate>(body: &[u8]) -> Result<T, ApiError> {
     refuse_nul(body)?;
     require_object(body)?;
-    let axum::Json(value) = axum::Json::<T>::from_bytes(body).map_err(explain)?;
+    let axum::Json(value) =
+        axum::Json::<T>::from_bytes(body).map_err(|rejection| explain(&rejection, body))?;
     let mut problems = Problems::default();
     value.validate(&mut problems);
     problems.check()?;
@@ -161,15 +162,20 @@ pub fn read_as<T: DeserializeOwned>(part: &impl Serialize, field: &str) -> Resul
         })
 }
 
-fn explain(rejection: JsonRejection) -> ApiError {
-    match rejection {
-        JsonRejection::JsonDataError(error) => {
-            let said = error.source().map(ToString::to_string).unwrap_or_default();
-            let (field, message) = field_and_message(&said);
-            ApiError::of_field(&field, message)
-        }
-        _ => codes::MALFORMED_JSON.into(),
-    }
+fn explain(rejection: &JsonRejection, body: &[u8]) -> ApiError {
+    let said = match rejection {
+        JsonRejection::JsonDataError(error) => error.source(),
+        // A number where one of a few words is wanted is called a fault of syntax, too.
+        JsonRejection::JsonSyntaxError(error) if is_sound(body) => error.source(),
+        _ => return codes::MALFORMED_JSON.into(),
+    };
+    let said = said.map(ToString::to_string).unwrap_or_default();
+    let (field, message) = field_and_message(&said);
+    ApiError::of_field(&field, message)
+}
+
+fn is_sound(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok()
 }
 
 /// Splits what the parser says, `path: message at line 1 column 2`, and finds the field's name where
@@ -208,6 +214,13 @@ mod tests {
     struct Body {
         #[expect(dead_code, reason = "only its type matters")]
         count: i64,
+        #[expect(dead_code, reason = "only its type matters")]
+        word: Option<Word>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    enum Word {
+        One,
     }
 
     impl Validate for Body {
@@ -228,6 +241,8 @@ mod tests {
         assert_eq!(problem(r#"{"count":99999999999999999999}"#), field("count"));
         assert_eq!(problem(r#"{}"#), field("count"));
         assert_eq!(problem(r#"{"count":1,"other":2}"#), field("other"));
+        assert_eq!(problem(r#"{"count":1,"word":2}"#), field("word"));
+        assert_eq!(problem(r#"{"count":1,"word":"Two"}"#), field("word"));
         assert_eq!(problem(r#"{"count":1,"count":2}"#), field("count"));
         assert_eq!(problem(r#"{"count":"\u0000"}"#), field("count"));
         assert_eq!(problem("[]"), field("body"));

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use common::ids::{
-    BusinessHoursId, CannedReplyId, ChatId, MessageId, NoteId, SavedViewId, SellerId, SlaRuleId,
-    SuggestionId,
+    ApiTokenId, BusinessHoursId, CannedReplyId, ChatId, InviteId, MessageId, NoteId, SavedViewId,
+    SellerId, SlaRuleId, SuggestionId, UserId,
 };
 use uuid::Uuid;
 
@@ -39,15 +39,18 @@ macro_rules! identifiers {
 }
 
 identifiers! {
+    ApiTokenId = TOKEN_NOT_FOUND;
     BusinessHoursId = BUSINESS_HOURS_NOT_FOUND;
     CannedReplyId = CANNED_REPLY_NOT_FOUND;
     ChatId = CHAT_NOT_FOUND;
+    InviteId = INVITE_NOT_FOUND;
     MessageId = MESSAGE_NOT_FOUND;
     NoteId = NOTE_NOT_FOUND;
     SavedViewId = VIEW_NOT_FOUND;
     SellerId = SELLER_NOT_FOUND;
     SlaRuleId = SLA_RULE_NOT_FOUND;
     SuggestionId = SUGGESTION_NOT_FOUND;
+    UserId = USER_NOT_FOUND;
 }
 
 /// The only id in the path, where it is a file's.

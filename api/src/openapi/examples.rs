@@ -6,6 +6,13 @@ const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk5YThmMCJ9.c2lnbmF0dXJl"
 const REFRESH: &str =
     "0198a00000007000800000000000000a.17.0.qk3wJmPz1c0l3yWcWv1bO5m8Qe0y8xN0n2V6aY7tU4o";
 
+/// What the header `Idempotency-Key` means.
+pub const IDEMPOTENCY_KEY: &str = "Names the request, 1 to 255 characters: sent again with the same \
+     body within 24 h it is answered the same and does nothing; with another body 409 \
+     `idempotency_conflict`, while it runs 409 `in_progress`. An answer that is an error is not kept.";
+
+const OPAQUE: &str = "0198a00000007000800000000000000a.qk3wJmPz1c0l3yWcWv1bO5m8Qe0y8xN0n2V6aY7tU4o";
+
 pub fn registration() -> Value {
     json!({ "email": "anna@example.com", "username": "anna", "password": "correct horse battery" })
 }
@@ -33,6 +40,81 @@ pub fn me() -> Value {
             "id": "0198a000-0000-7000-8000-000000000001", "slug": "demo", "name": "Demo",
         },
         "role": "owner",
+    })
+}
+
+pub fn member() -> Value {
+    json!({
+        "id": 3, "public_id": "0199a8f0-0000-7000-8000-000000000003", "username": "anna",
+        "email": "anna@demo.test", "is_confirmed": true, "role": "agent", "is_active": true,
+        "last_login_at": "2026-11-21T09:30:00Z", "created_at": "2026-11-21T09:00:00Z",
+    })
+}
+
+pub fn team_page() -> Value {
+    json!({ "team": [member()], "invites": [invite()], "next_cursor": null })
+}
+
+pub fn new_invite() -> Value {
+    json!({ "email": "clara@example.com", "username": "clara", "role": "agent" })
+}
+
+pub fn invite() -> Value {
+    json!({
+        "id": 4, "email": "clara@example.com", "username": "clara", "role": "agent",
+        "invited_by": 1, "expires_at": "2026-11-28T09:30:00Z",
+        "created_at": "2026-11-21T09:30:00Z",
+    })
+}
+
+pub fn issued_invite() -> Value {
+    let mut issued = invite();
+    issued["link"] = json!(format!(
+        "http://127.0.0.1:8000/accept-invite?token={OPAQUE}"
+    ));
+    issued
+}
+
+pub fn invite_page() -> Value {
+    json!({ "invites": [invite()], "next_cursor": null })
+}
+
+pub fn acceptance() -> Value {
+    json!({ "token": OPAQUE, "username": "clara", "password": "correct horse battery" })
+}
+
+pub fn new_token() -> Value {
+    json!({ "name": "nightly export", "scopes": ["read"], "expires_at": "2099-01-01T00:00:00Z" })
+}
+
+pub fn token() -> Value {
+    json!({
+        "id": 5, "name": "nightly export", "scopes": ["read"], "created_by": 1,
+        "expires_at": "2099-01-01T00:00:00Z", "last_used_at": null,
+        "created_at": "2026-11-21T09:30:00Z",
+    })
+}
+
+pub fn issued_token() -> Value {
+    let mut issued = token();
+    issued["token"] = json!(format!("cc_{OPAQUE}"));
+    issued
+}
+
+pub fn token_page() -> Value {
+    json!({ "tokens": [token()], "next_cursor": null })
+}
+
+pub fn audit_page() -> Value {
+    json!({
+        "entries": [{
+            "id": 12, "at": "2026-11-21T09:30:00Z", "actor": { "name": "owner", "user_id": 1 },
+            "action": "user.updated", "target": "user:3", "ip": "127.0.0.1",
+            "user_agent": "curl/8.5.0",
+            "before": { "username": "anna", "role": "agent", "is_active": true },
+            "after": { "username": "anna", "role": "admin", "is_active": true },
+        }],
+        "next_cursor": null,
     })
 }
 

@@ -8,6 +8,7 @@
 
 mod access;
 mod desk;
+mod idempotency;
 mod input;
 mod llm_settings;
 mod outages;

@@ -16,6 +16,8 @@ const PUBLIC: &[&str] = &[
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/logout",
+    // The token is in the body.
+    "POST /api/v1/auth/accept-invite",
     // The token comes in the first frame.
     "GET /api/ws",
     // The secret stands in the address.
@@ -62,7 +64,7 @@ impl Operation {
     }
 
     fn path_with(&self, id: &str) -> String {
-        let path = self.path.replace("{id}", id);
+        let path = self.path.replace("{id}", id).replace("{user_id}", id);
         path.replace("{chat_id}", id).replace("{secret}", id)
     }
 
@@ -180,6 +182,12 @@ async fn what_is_foreign_is_not_there() {
         .await;
     let file = &thread.body["messages"][0]["attachments"][0]["file_id"];
     let file = file.as_str().unwrap().to_owned();
+    let agent = json!({ "role": "agent" });
+    let invite = owner.post("/api/team/invites", &agent).await;
+    let invite = invite.expect(201)["id"].to_string();
+    let read = json!({ "name": "x", "scopes": ["read"] });
+    let token = owner.post("/api/tokens", &read).await;
+    let token = token.expect(201)["id"].to_string();
     let mut covered = 0;
     for operation in operations() {
         let id = match operation.path.as_str() {
@@ -194,6 +202,9 @@ async fn what_is_foreign_is_not_there() {
             path if path.starts_with("/api/canned-replies/{") => reply.clone(),
             path if path.starts_with("/api/views/{") => view.clone(),
             path if path.starts_with("/api/files/{") => file.clone(),
+            path if path.starts_with("/api/tokens/{") => token.clone(),
+            path if path.starts_with("/api/team/invites/{") => invite.clone(),
+            path if path.starts_with("/api/team/{") => owner.user.id.to_string(),
             path => {
                 assert!(!path.contains('{') || path.starts_with("/hooks/"), "{path}");
                 continue;

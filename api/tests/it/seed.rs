@@ -17,7 +17,7 @@ async fn the_demo_is_made_once_and_follows_the_sandboxs_keys() {
         ("owner@demo.test", "demo", "owner"),
         ("anna@demo.test", "demo", "agent"),
         ("owner@acme.test", "acme", "owner"),
-        ("operator@demo.test", "operators", "admin"),
+        ("operator@demo.test", "operators", "operator"),
     ] {
         let body = json!({ "email": email, "password": "demo-password-1" });
         let tokens = app.post("/api/v1/auth/login", &body).await;

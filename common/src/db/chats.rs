@@ -31,7 +31,9 @@ pub use self::delivery::{
     claim_delivery_if_due, claim_due_deliveries_across_tenants, give_back, lock_claimed, release,
     schedule_delivery,
 };
-pub use self::desk::{ChatCursor, ChatSort, ViewCounts, assign, count, counts, list, owing, touch};
+pub use self::desk::{
+    ChatCursor, ChatSort, ViewCounts, assign, count, counts, list, owing, touch, unassign_all,
+};
 pub use self::drafts::{claim_drafts_across_tenants, lock_with_draft, want_draft};
 pub use self::filters::{Assignee, ChatFilter, SuggestionFilter};
 pub use self::tags::{TagUse, set_tags, tags_in_use};

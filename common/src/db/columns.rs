@@ -12,8 +12,9 @@ use super::messages::StoredAttachments;
 use super::sellers::{StoredCapabilities, StoredWarnings, VendorCursor};
 use super::suggestions::StoredUsage;
 use crate::ids::{
-    BusinessHoursId, CannedReplyId, ChatId, FileId, MessageId, NoteId, ObligationId, SavedViewId,
-    SellerId, SessionId, SlaRuleId, SuggestionId, TenantId, UserId,
+    ApiTokenId, AuditEntryId, BusinessHoursId, CannedReplyId, ChatId, FileId, InviteId, MessageId,
+    NoteId, ObligationId, SavedViewId, SellerId, SessionId, SlaRuleId, SuggestionId, TenantId,
+    UserId,
 };
 
 impl ToSql<sql_types::Uuid, Pg> for TenantId {
@@ -45,10 +46,13 @@ macro_rules! bigint_columns {
 }
 
 bigint_columns!(
+    ApiTokenId,
+    AuditEntryId,
     BusinessHoursId,
     CannedReplyId,
     ChatId,
     FileId,
+    InviteId,
     MessageId,
     NoteId,
     ObligationId,

@@ -10,6 +10,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    api_tokens (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        name -> Text,
+        token_hash -> Text,
+        scopes -> Array<Text>,
+        created_by -> Int8,
+        expires_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     audit_log (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Int8,
@@ -117,6 +132,34 @@ diesel::table! {
         fetch_at -> Nullable<Timestamptz>,
         lease_token -> Nullable<Uuid>,
         lease_until -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (tenant_id, user_id, key) {
+        tenant_id -> Uuid,
+        user_id -> Int8,
+        key -> Text,
+        public_id -> Uuid,
+        request_digest -> Text,
+        sealed_answer -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    invites (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        token_hash -> Text,
+        role -> Text,
+        email -> Nullable<Text>,
+        username -> Nullable<Text>,
+        invited_by -> Int8,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+        withdrawn_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
     }
 }
@@ -354,12 +397,15 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(
     access_changes,
+    api_tokens,
     audit_log,
     business_hours,
     canned_replies,
     chat_searches,
     chats,
     files,
+    idempotency_keys,
+    invites,
     messages,
     notes,
     obligations,

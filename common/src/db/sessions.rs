@@ -93,6 +93,22 @@ pub async fn rotate(
         .optional()
 }
 
+/// Ends all sessions of a person; tells how many were open.
+pub async fn revoke_all(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    diesel::update(sessions::table)
+        .filter(sessions::tenant_id.eq(tenant))
+        .filter(sessions::user_id.eq(user))
+        .filter(sessions::revoked_at.is_null())
+        .set(sessions::revoked_at.eq(now))
+        .execute(conn)
+        .await
+}
+
 /// Ends a session; none if it has ended already.
 pub async fn revoke(
     conn: &mut AsyncPgConnection,

@@ -1,5 +1,7 @@
 //! Table `users`: people of a tenant, and how they are found when they sign in.
 
+mod team;
+
 use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, select};
 use diesel::prelude::*;
@@ -11,6 +13,8 @@ use super::tenants::Tenant;
 use crate::ids::{TenantId, UserId};
 use crate::words::words;
 
+pub use self::team::{MemberChange, change, list, lock, lock_two};
+
 words! {
     /// What a person may do in the tenant.
     Role {
@@ -19,6 +23,42 @@ words! {
         Agent = "agent",
         /// Uses the assistant only.
         Member = "member",
+    }
+}
+
+impl Role {
+    /// Whether whoever has this role may do all that `other` may.
+    pub fn covers(self, other: Self) -> bool {
+        self.rank() >= other.rank()
+    }
+
+    /// The lesser of two roles.
+    pub fn at_most(self, other: Self) -> Self {
+        if self.covers(other) { other } else { self }
+    }
+
+    /// Whether it changes shops, rules and the team.
+    pub fn leads(self) -> bool {
+        self.covers(Self::Admin)
+    }
+
+    /// Whether it answers buyers.
+    pub fn answers(self) -> bool {
+        self.covers(Self::Agent)
+    }
+
+    /// Whether it may do everything in the tenant.
+    pub fn is_owner(self) -> bool {
+        self == Self::Owner
+    }
+
+    fn rank(self) -> u8 {
+        match self {
+            Self::Owner => 3,
+            Self::Admin => 2,
+            Self::Agent => 1,
+            Self::Member => 0,
+        }
     }
 }
 
@@ -97,6 +137,21 @@ pub async fn find_by_email(
         .optional()
 }
 
+/// The person of the tenant who has this name.
+pub async fn find_by_username(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    username: &str,
+) -> QueryResult<Option<User>> {
+    users::table
+        .filter(users::tenant_id.eq(tenant))
+        .filter(lower(users::username.nullable()).eq(username.to_lowercase()))
+        .select(User::as_select())
+        .first(conn)
+        .await
+        .optional()
+}
+
 /// The name of a person of the tenant.
 pub async fn username(
     conn: &mut AsyncPgConnection,
@@ -125,17 +180,23 @@ pub async fn usernames(
         .await
 }
 
-/// Whether the tenant has this active person, with a role that answers buyers.
+/// Whether the tenant has this active person, with a role that answers buyers; it stays so until the
+/// transaction ends.
 pub async fn is_active_staff(
     conn: &mut AsyncPgConnection,
     tenant: TenantId,
     id: UserId,
 ) -> QueryResult<bool> {
-    let found = users::table
+    let found: Option<UserId> = users::table
         .find((tenant, id))
         .filter(users::is_active)
-        .filter(users::role.ne(Role::Member));
-    select(exists(found)).get_result(conn).await
+        .filter(users::role.ne(Role::Member))
+        .select(users::id)
+        .for_share()
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(found.is_some())
 }
 
 /// Who may be meant by an e-mail alone: at most three, confirmed ones first, then the newest owners

@@ -1,5 +1,6 @@
 //! Registering and signing in.
 
+pub mod invite;
 pub mod session;
 
 use std::time::Duration;
@@ -12,8 +13,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use common::db::sessions::{self, NewSession};
 use common::db::tenants::{self, NewTenant, Tenant};
 use common::db::users::{self, NewUser, Role, User};
-use common::ids::{TenantId, new_public_id};
+use common::ids::{TenantId, UserId, new_public_id};
 use common::secrets::hex;
+use diesel::QueryResult;
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -22,7 +24,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::access::{ClientIp, SessionTokens, candidates, refresh_cookie};
+use crate::access::{ClientIp, Origin, SessionTokens, candidates, refresh_cookie};
 use crate::http::{ApiError, ApiResult, GivenSecret, Json, Problems, Validate, codes};
 use crate::openapi::examples;
 use crate::state::AppState;
@@ -56,6 +58,7 @@ impl Validate for Registration {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
+    /// With a tenant also the username: not everybody has an e-mail.
     email: String,
     #[schema(value_type = String)]
     password: GivenSecret,
@@ -87,6 +90,7 @@ impl Validate for Credentials {
 pub async fn register(
     State(state): State<AppState>,
     client: ClientIp,
+    origin: Origin,
     Json(body): Json<Registration>,
 ) -> ApiResult<Response> {
     limit_attempts(&state, client, &body.email).await?;
@@ -107,9 +111,24 @@ pub async fn register(
         now,
     };
     let user = conn
-        .transaction(async |conn| create_owner(conn, &person).await)
+        .transaction(async |conn| {
+            let user = create_owner(conn, &person).await?;
+            let (target, made) = (format!("user:{}", user.id), json!({ "role": user.role }));
+            origin
+                .of_user(&user)
+                .note(
+                    conn,
+                    user.tenant_id,
+                    "user.registered",
+                    target,
+                    (None, Some(made)),
+                    now,
+                )
+                .await?;
+            ApiResult::Ok(user)
+        })
         .await?;
-    sign_in(&state, &mut conn, &user, StatusCode::CREATED).await
+    sign_in(&state, &mut conn, &origin, &user, StatusCode::CREATED).await
 }
 
 /// Signs a person in.
@@ -127,6 +146,7 @@ pub async fn register(
 pub async fn login(
     State(state): State<AppState>,
     client: ClientIp,
+    origin: Origin,
     Json(body): Json<Credentials>,
 ) -> ApiResult<Response> {
     limit_attempts(&state, client, &body.email).await?;
@@ -139,6 +159,10 @@ pub async fn login(
         .passwords
         .verify((*body.password).clone(), hashes)
         .await?;
+    let meant = candidates
+        .iter()
+        .map(|(user, _)| (user.tenant_id, user.id))
+        .collect();
     let mut fitting = candidates
         .into_iter()
         .zip(fits)
@@ -150,9 +174,41 @@ pub async fn login(
         let details = json!({ "tenants": slugs });
         return Err(ApiError::from(codes::TENANT_REQUIRED).with_details(details));
     }
-    let (user, _) = fitting.pop().ok_or(codes::INVALID_CREDENTIALS)?;
+    let Some((user, _)) = fitting.pop() else {
+        note_failure(&state, origin, meant);
+        return Err(codes::INVALID_CREDENTIALS.into());
+    };
     let mut conn = state.conn().await?;
-    sign_in(&state, &mut conn, &user, StatusCode::OK).await
+    sign_in(&state, &mut conn, &origin, &user, StatusCode::OK).await
+}
+
+/// Writes down whose account somebody could not get into; beside the request, so that it takes the
+/// same time for an e-mail that nobody has.
+fn note_failure(state: &AppState, origin: Origin, meant: Vec<(TenantId, UserId)>) {
+    let now = state.ctx.clock.now();
+    state.after_commit(move |ctx| async move {
+        let noted = async {
+            let mut conn = ctx.pool.get().await?;
+            let actor = origin.of_somebody();
+            for (tenant, user) in meant {
+                let target = format!("user:{user}");
+                actor
+                    .note(
+                        &mut conn,
+                        tenant,
+                        "sign_in.failed",
+                        target,
+                        (None, None),
+                        now,
+                    )
+                    .await?;
+            }
+            anyhow::Ok(())
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, "a failed sign-in is not in the audit log");
+        }
+    });
 }
 
 async fn sign_in_candidates(
@@ -170,7 +226,11 @@ async fn sign_in_candidates(
             let Some(tenant) = tenants::find_by_slug(conn, slug).await? else {
                 return Ok(Vec::new());
             };
-            let user = users::find_by_email(conn, tenant.id, email).await?;
+            let user = if email.contains('@') {
+                users::find_by_email(conn, tenant.id, email).await?
+            } else {
+                users::find_by_username(conn, tenant.id, email).await?
+            };
             Ok(user
                 .into_iter()
                 .map(|user| (user, tenant.clone()))
@@ -215,6 +275,7 @@ async fn create_owner(conn: &mut AsyncPgConnection, person: &NewPerson<'_>) -> A
 async fn sign_in(
     state: &AppState,
     conn: &mut AsyncPgConnection,
+    origin: &Origin,
     user: &User,
     status: StatusCode,
 ) -> ApiResult<Response> {
@@ -227,8 +288,19 @@ async fn sign_in(
         expires_at: session_end(state, now),
         created_at: now,
     };
-    let session = sessions::insert(conn, &session).await?;
-    users::note_login(conn, user.tenant_id, user.id, now).await?;
+    let (tenant, actor) = (user.tenant_id, origin.of_user(user));
+    let session = conn
+        .transaction(async |conn| {
+            let session = sessions::insert(conn, &session).await?;
+            users::note_login(conn, tenant, user.id, now).await?;
+            let target = format!("user:{}", user.id);
+            let change = (None, Some(json!({ "session_id": session.id })));
+            actor
+                .note(conn, tenant, "sign_in.succeeded", target, change, now)
+                .await?;
+            QueryResult::Ok(session)
+        })
+        .await?;
     let secret = &state.config.access.auth_token_secret;
     let tokens = SessionTokens::of(&state.tokens, secret, &session, user)?;
     Ok(answer(state, status, tokens))
@@ -281,7 +353,7 @@ fn check_password(password: &SecretString, problems: &mut Problems) {
     problems.require(is_short, "password", "must be at most 1024 bytes");
 }
 
-fn is_email(email: &str) -> bool {
+pub(super) fn is_email(email: &str) -> bool {
     let email = email.trim();
     let is_plain = !email
         .chars()

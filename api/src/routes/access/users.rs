@@ -8,11 +8,12 @@ use common::ids::TenantId;
 use diesel::result::{DatabaseErrorKind, Error as DatabaseError};
 use diesel_async::AsyncConnection;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::auth::check_username;
-use crate::access::{Access, Person};
+use crate::access::{Access, InPerson, Origin, Person};
 use crate::http::{ApiError, ApiResult, Json, Problems, Validate, codes};
 use crate::openapi::examples;
 use crate::state::AppState;
@@ -27,7 +28,32 @@ pub struct Me {
     last_login_at: Option<DateTime<Utc>>,
     is_active: bool,
     tenant: MyTenant,
-    role: Role,
+    role: MyRole,
+}
+
+/// What a person may do.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MyRole {
+    /// One of ours; no tenant's staff.
+    Operator,
+    Owner,
+    Admin,
+    Agent,
+    /// Uses the assistant only.
+    Member,
+}
+
+impl MyRole {
+    fn of(role: Role, access: &Access) -> Self {
+        match role {
+            _ if access.is_operator() => Self::Operator,
+            Role::Owner => Self::Owner,
+            Role::Admin => Self::Admin,
+            Role::Agent => Self::Agent,
+            Role::Member => Self::Member,
+        }
+    }
 }
 
 /// The tenant of a person.
@@ -67,7 +93,7 @@ impl Me {
                 slug: access.tenant_slug.clone(),
                 name: access.tenant_name.clone(),
             },
-            role: user.role,
+            role: MyRole::of(user.role, access),
         }
     }
 }
@@ -97,15 +123,24 @@ pub async fn get_me(State(state): State<AppState>, person: Person) -> ApiResult<
 )]
 pub async fn update_me(
     State(state): State<AppState>,
-    person: Person,
+    person: InPerson,
+    origin: Origin,
     Json(body): Json<MeChange>,
 ) -> ApiResult<Json<Me>> {
     let (tenant, id) = (person.tenant, person.user);
+    let (actor, now) = (origin.of(&person), state.ctx.clock.now());
+    let username = body.username.trim();
+    let name = |name: &str| Some(json!({ "username": name }));
     let mut conn = state.conn().await?;
     let renamed = conn
         .transaction(async |conn| {
             access_changes::insert(conn, tenant, id).await?;
-            users::rename(conn, tenant, id, body.username.trim()).await
+            let change = (name(&person.username), name(username));
+            let target = format!("user:{id}");
+            actor
+                .note(conn, tenant, "user.renamed", target, change, now)
+                .await?;
+            users::rename(conn, tenant, id, username).await
         })
         .await;
     let user = match renamed {

@@ -73,7 +73,7 @@ impl Live {
 }
 
 async fn may_go_on(state: &AppState, access: &Access) -> bool {
-    match current_access(state, access.tenant, access.session).await {
+    match current_access(state, access.tenant, &access.credential).await {
         Ok(now) => now.is_some_and(|now| now.role == access.role),
         // While the database is away nobody's access can have changed.
         Err(_) => true,

@@ -6,18 +6,19 @@ mod keys;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use common::db::sellers::{self, Seller, SellerChange, SellerFilter};
 use common::ids::{SellerId, TenantId};
 use common::jobs::{Job, SyncSeller};
 use common::views::SellerView;
+use diesel_async::AsyncConnection;
 
-pub(crate) use self::connect::{Shop, connect, store_change};
+pub(crate) use self::connect::{Shop, connect, probe, store_change};
 use self::fields::{NewShop, ProbeQuery, SellerPage, SellerQuery, ShopChange};
 pub(crate) use self::keys::renew;
-use crate::access::{Admin, Staff};
+use crate::access::{Admin, Origin, Staff};
 use crate::http::{ApiError, ApiResult, Json, PathId, Query, codes};
+use crate::idempotency::{Answer, IdempotencyKey};
 use crate::openapi::examples;
 use crate::paging::{cut, page_size, read_cursor, write_cursor};
 use crate::state::AppState;
@@ -75,31 +76,51 @@ pub async fn get_seller(
 /// The marketplace is asked at once what the key may do. One that does not answer gives the warning
 /// `probe_unavailable`; a deactivated shop with the same account comes back to life.
 #[utoipa::path(
-    post, path = "/api/sellers", tag = "sellers", security(("bearer" = [])), params(ProbeQuery),
+    post, path = "/api/sellers", tag = "sellers", security(("bearer" = [])),
+    params(ProbeQuery, ("Idempotency-Key" = Option<String>, Header, description = examples::IDEMPOTENCY_KEY)),
     request_body(content = NewShop, example = json!(examples::new_shop())),
     responses(
         (status = 201, description = "connected", body = SellerView, example = json!(examples::seller())),
-        (status = 409, description = "`seller_exists`"),
+        (status = 409, description = "`seller_exists`, `idempotency_conflict`, `in_progress`"),
         (status = 422, description = "`seller_key_rejected` with the marketplace's own words; `validation_failed`"),
     )
 )]
 pub async fn create_seller(
     State(state): State<AppState>,
     admin: Admin,
+    origin: Origin,
     Query(query): Query<ProbeQuery>,
+    key: IdempotencyKey,
     Json(body): Json<NewShop>,
 ) -> ApiResult<Response> {
-    let shop = connect::Shop {
+    if let Some(answer) = key.answered_before(&admin).await? {
+        return Ok(answer.into_response());
+    }
+    let shop = Shop {
         name: body.name.trim(),
         marketplace: body.marketplace,
         client_id: body.client_id.as_deref().map(str::trim),
         api_key: &body.api_key,
     };
-    let asks = query.probe.unwrap_or(true);
-    let seller = connect::connect(&state, admin.tenant, &shop, asks).await?;
-    announce(&state, &seller, true);
-    let location = [(LOCATION, format!("/api/sellers/{}", seller.id))];
-    Ok((StatusCode::CREATED, location, Json(view(&state, &seller))).into_response())
+    let probed = probe(&state, &shop, query.probe.unwrap_or(true)).await?;
+    let actor = origin.of(&admin);
+    let mut conn = state.conn().await?;
+    let (answer, seller) = conn
+        .transaction(async |conn| {
+            if let Some(answer) = key.answered(conn, &admin).await? {
+                return Ok((answer, None));
+            }
+            let seller = connect(&state, conn, admin.tenant, &probed, &actor).await?;
+            let location = format!("/api/sellers/{}", seller.id);
+            let answer = Answer::created(location, &view(&state, &seller))?;
+            key.keep(conn, &admin, &answer).await?;
+            ApiResult::Ok((answer, Some(seller)))
+        })
+        .await?;
+    if let Some(seller) = seller {
+        announce(&state, &seller, true);
+    }
+    Ok(answer.into_response())
 }
 
 /// Changes a shop; a new key is probed.
@@ -116,6 +137,7 @@ pub async fn create_seller(
 pub async fn update_seller(
     State(state): State<AppState>,
     admin: Admin,
+    origin: Origin,
     PathId(id): PathId<SellerId>,
     Json(body): Json<ShopChange>,
 ) -> ApiResult<Json<SellerView>> {
@@ -133,7 +155,7 @@ pub async fn update_seller(
         key,
         updated_at: Some(now),
     };
-    let seller = connect::store_change(&state, &seller, &change).await?;
+    let seller = connect::store_change(&state, &seller, &change, &origin.of(&admin)).await?;
     announce(&state, &seller, is_woken);
     Ok(Json(view(&state, &seller)))
 }
@@ -147,6 +169,7 @@ pub async fn update_seller(
 pub async fn delete_seller(
     State(state): State<AppState>,
     admin: Admin,
+    origin: Origin,
     PathId(id): PathId<SellerId>,
 ) -> ApiResult<StatusCode> {
     let change = SellerChange {
@@ -154,9 +177,17 @@ pub async fn delete_seller(
         updated_at: Some(state.ctx.clock.now()),
         ..SellerChange::default()
     };
+    let (tenant, actor) = (admin.tenant, origin.of(&admin));
     let mut conn = state.conn().await?;
-    let seller = sellers::change(&mut conn, admin.tenant, id, &change).await?;
-    let seller = seller.ok_or(codes::SELLER_NOT_FOUND)?;
+    let seller = conn
+        .transaction(async |conn| {
+            let before = sellers::find(conn, tenant, id).await?;
+            let seller = sellers::change(conn, tenant, id, &change).await?;
+            let seller = seller.ok_or(codes::SELLER_NOT_FOUND)?;
+            connect::note(conn, &actor, "seller.deleted", before.as_ref(), &seller).await?;
+            ApiResult::Ok(seller)
+        })
+        .await?;
     announce(&state, &seller, false);
     Ok(StatusCode::NO_CONTENT)
 }

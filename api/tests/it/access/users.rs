@@ -52,3 +52,31 @@ async fn tokens_of_others_open_nothing() {
             .expect_error(401, "unauthorized");
     }
 }
+
+#[tokio::test]
+async fn operators_are_no_tenants_staff() {
+    let app = TestApp::start().await;
+    for role in [Role::Owner, Role::Admin, Role::Agent] {
+        let oscar = app.person("operators", role.as_str(), role).await;
+        let me = oscar.get("/api/v1/users/me").await;
+        assert_eq!(me.expect(200)["role"], "operator");
+        for path in [
+            "chats",
+            "sellers",
+            "team",
+            "team/invites",
+            "tokens",
+            "audit-log",
+            "events",
+        ] {
+            oscar
+                .get(&format!("/api/{path}"))
+                .await
+                .expect_error(403, "forbidden");
+        }
+        let mut socket = app.socket().await;
+        let hello = json!({ "type": "hello", "token": oscar.tokens.access_token });
+        socket.say(&hello).await;
+        assert_eq!(socket.close_code().await, 4403);
+    }
+}

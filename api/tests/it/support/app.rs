@@ -19,6 +19,7 @@ use common::jobs::{JobQueue, Redis};
 use common::limits::Limits;
 use common::llm::Providers;
 use common::marketplaces::Marketplaces;
+use diesel_async::RunQueryDsl;
 use sandbox::{Options, Sandbox};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
@@ -180,6 +181,30 @@ impl TestApp {
         };
         let user = users::insert(&mut conn, &user).await.unwrap();
         Person::sign_in(self, user).await
+    }
+
+    /// All rows of a table, as text.
+    pub(crate) async fn dump(&self, table: &str) -> String {
+        #[derive(diesel::QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            row: String,
+        }
+        let mut conn = self.conn().await;
+        let query = format!("SELECT dumped::text AS row FROM {table} dumped");
+        let rows: Vec<Row> = diesel::sql_query(query).load(&mut conn).await.unwrap();
+        rows.into_iter().map(|row| row.row + "\n").collect()
+    }
+
+    /// Waits until nothing runs beside the requests but what always does.
+    pub(crate) async fn is_idle(&self) {
+        for _ in 0..500 {
+            if self.state.tasks.len() <= 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("something runs and does not end");
     }
 
     /// The chat as it is stored.

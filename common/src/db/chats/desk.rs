@@ -224,3 +224,22 @@ pub async fn touch(
         .get_result(conn)
         .await
 }
+
+/// Takes all chats from a person; tells how many.
+pub async fn unassign_all(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    diesel::update(chats::table)
+        .filter(chats::tenant_id.eq(tenant))
+        .filter(chats::assigned_to.eq(user))
+        .set((
+            chats::assigned_to.eq(None::<UserId>),
+            chats::version.eq(chats::version + 1),
+            chats::updated_at.eq(now),
+        ))
+        .execute(conn)
+        .await
+}

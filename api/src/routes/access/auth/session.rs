@@ -4,19 +4,22 @@ use axum::extract::State;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use common::db::access_changes;
 use common::db::sessions::{self, Session};
 use common::db::tenants::Tenant;
 use common::db::users::User;
+use common::ids::{SessionId, TenantId};
+use diesel::QueryResult;
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{answer, session_end};
 use crate::access::{
-    Access, RefreshCookie, RefreshToken, SessionTokens, authenticate_token, bearer_token,
-    clearing_cookie,
+    Access, Actor, Credential, Origin, RefreshCookie, RefreshToken, SessionTokens,
+    authenticate_token, bearer_token, clearing_cookie,
 };
 use crate::http::{ApiResult, Json, OptionalJson, Problems, Validate, codes};
 use crate::openapi::examples;
@@ -58,6 +61,7 @@ pub struct SignedOut {
 pub async fn refresh(
     State(state): State<AppState>,
     RefreshCookie(cookie): RefreshCookie,
+    origin: Origin,
     OptionalJson(body): OptionalJson<RefreshBody>,
 ) -> ApiResult<Response> {
     let token = body.refresh_token.or(cookie);
@@ -67,7 +71,7 @@ pub async fn refresh(
     let now = state.ctx.clock.now();
     Access::of(&session, &user, &tenant, now).ok_or(codes::REFRESH_TOKEN_INVALID)?;
     let mut conn = state.conn().await?;
-    let session = rotate(&state, &mut conn, &token, session).await?;
+    let session = rotate(&state, &mut conn, &origin, &token, session).await?;
     let secret = &state.config.access.auth_token_secret;
     let tokens = SessionTokens::of(&state.tokens, secret, &session, &user)?;
     Ok(answer(&state, StatusCode::OK, tokens))
@@ -85,24 +89,28 @@ pub async fn refresh(
 pub async fn logout(
     State(state): State<AppState>,
     RefreshCookie(cookie): RefreshCookie,
+    origin: Origin,
     headers: HeaderMap,
     OptionalJson(body): OptionalJson<RefreshBody>,
 ) -> ApiResult<Response> {
     let token = body.refresh_token.or(cookie);
-    let (tenant, id) = match token.as_deref().and_then(RefreshToken::parse) {
+    let (tenant, id, actor) = match token.as_deref().and_then(RefreshToken::parse) {
         Some(token) => {
-            find(&state, &token).await?;
-            (token.tenant, token.session)
+            let (_, user, _) = find(&state, &token).await?;
+            (token.tenant, token.session, origin.of_user(&user))
         }
         None => {
             let token = bearer_token(&headers).ok_or(codes::UNAUTHORIZED)?;
             let access = authenticate_token(&state, token).await?;
-            (access.tenant, access.session)
+            let Credential::Session(id) = access.credential else {
+                return Err(codes::UNAUTHORIZED.into());
+            };
+            (access.tenant, id, origin.of(&access))
         }
     };
     let mut conn = state.conn().await?;
     let now = state.ctx.clock.now();
-    conn.transaction(async |conn| end(conn, tenant, id, now).await)
+    conn.transaction(async |conn| end(conn, tenant, id, &actor, "session.ended", now).await)
         .await?
         .inspect(|session| state.access.evict(session.tenant_id, session.user_id));
     let status = SignedOut {
@@ -131,6 +139,7 @@ async fn find(state: &AppState, token: &RefreshToken) -> ApiResult<(Session, Use
 async fn rotate(
     state: &AppState,
     conn: &mut AsyncPgConnection,
+    origin: &Origin,
     token: &RefreshToken,
     seen: Session,
 ) -> ApiResult<Session> {
@@ -150,22 +159,31 @@ async fn rotate(
     if is_predecessor && now - current.rotated_at <= TWO_TABS {
         return Ok(current);
     }
-    conn.transaction(async |conn| end(conn, tenant, id, now).await)
+    let actor = origin.of_somebody();
+    conn.transaction(async |conn| end(conn, tenant, id, &actor, "session.reused", now).await)
         .await?;
     state.access.evict(tenant, current.user_id);
     tracing::warn!(%tenant, user = %current.user_id, session = %id, "a refresh token was reused");
     Err(codes::REFRESH_TOKEN_REUSED.into())
 }
 
+/// Ends a session and writes down why; none if it has ended already.
 async fn end(
     conn: &mut AsyncPgConnection,
-    tenant: common::ids::TenantId,
-    id: common::ids::SessionId,
-    now: chrono::DateTime<chrono::Utc>,
-) -> diesel::QueryResult<Option<Session>> {
-    let ended = sessions::revoke(conn, tenant, id, now).await?;
-    if let Some(session) = &ended {
-        access_changes::insert(conn, tenant, session.user_id).await?;
-    }
-    Ok(ended)
+    tenant: TenantId,
+    id: SessionId,
+    actor: &Actor,
+    action: &'static str,
+    now: DateTime<Utc>,
+) -> QueryResult<Option<Session>> {
+    let Some(session) = sessions::revoke(conn, tenant, id, now).await? else {
+        return Ok(None);
+    };
+    access_changes::insert(conn, tenant, session.user_id).await?;
+    let target = format!("user:{}", session.user_id);
+    let change = (Some(json!({ "session_id": id })), None);
+    actor
+        .note(conn, tenant, action, target, change, now)
+        .await?;
+    Ok(Some(session))
 }

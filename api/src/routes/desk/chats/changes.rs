@@ -130,10 +130,13 @@ pub async fn assign_chat(
     let mut conn = state.conn().await?;
     let chat = conn
         .transaction(async |conn| {
+            // The person before the chat: whoever deactivates them goes the same way.
+            let is_staff = match body.user_id {
+                Some(user) => users::is_active_staff(conn, tenant, user).await?,
+                None => true,
+            };
             let chat = lock(conn, tenant, id, body.version).await?;
-            if let Some(user) = body.user_id
-                && !users::is_active_staff(conn, tenant, user).await?
-            {
+            if !is_staff {
                 let message = "is nobody who answers buyers here";
                 return Err(ApiError::of_field("user_id", message));
             }

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use common::db::chats::{self, Chat};
@@ -30,6 +29,7 @@ use super::drafts::{check_text, use_draft};
 use super::known;
 use crate::access::Staff;
 use crate::http::{ApiError, ApiResult, FieldProblem, Json, Problems, Validate, codes};
+use crate::idempotency::{Answer, IdempotencyKey};
 use crate::openapi::examples;
 use crate::state::AppState;
 
@@ -125,42 +125,59 @@ enum Posted {
 /// and the same message.
 #[utoipa::path(
     post, path = "/api/messages", tag = "messages", security(("bearer" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = examples::IDEMPOTENCY_KEY)),
     request_body(content = NewAnswer, example = json!(examples::answer())),
     responses(
         (status = 201, description = "queued", body = PostedMessage, example = json!(examples::posted_message())),
         (status = 200, description = "posted before", body = PostedMessage, example = json!(examples::posted_message())),
         (status = 404, description = "`chat_not_found`"),
-        (status = 409, description = "`window_closed`, `seller_read_only`, `seller_inactive`, `stale_suggestion`, `chat_moved_on`, `message_conflict`"),
+        (status = 409, description = "`window_closed`, `seller_read_only`, `seller_inactive`, `stale_suggestion`, `chat_moved_on`, `message_conflict`, `idempotency_conflict`, `in_progress`"),
         (status = 422, description = "`text_too_long` with the limit in `details`; `file_not_accepted` with what is wrong with which file; `text_forbidden` with the rules and places in `details`; `validation_failed`"),
     )
 )]
 pub async fn create_message(
     State(state): State<AppState>,
     staff: Staff,
+    key: IdempotencyKey,
     Json(body): Json<NewAnswer>,
 ) -> ApiResult<Response> {
     let now = state.ctx.clock.now();
     let mut conn = state.conn().await?;
-    let posted = conn
-        .transaction(async |conn| post(conn, &staff, &body, now).await)
+    let (answer, stored) = conn
+        .transaction(async |conn| {
+            if let Some(answer) = key.answered(conn, &staff).await? {
+                return Ok((answer, None));
+            }
+            let posted = post(conn, &staff, &body, now).await?;
+            let (answer, stored) = answer(posted, &staff.username)?;
+            key.keep(conn, &staff, &answer).await?;
+            ApiResult::Ok((answer, stored))
+        })
         .await?;
-    let name = Some(staff.username.clone());
+    if let Some(stored) = stored {
+        deliver(&state, stored, Some(staff.username.clone()), true);
+    }
+    Ok(answer.into_response())
+}
+
+/// What is answered, and what is to be delivered.
+fn answer(posted: Posted, name: &str) -> ApiResult<(Answer, Option<Box<(Message, Chat)>>)> {
+    let name = Some(name.to_owned());
     match posted {
         Posted::Known(message) => {
             let view = PostedMessage {
                 message: MessageView::new(&message, name),
                 warnings: Vec::new(),
             };
-            Ok(Json(view).into_response())
+            Ok((Answer::of(StatusCode::OK, &view)?, None))
         }
         Posted::New(stored, warnings) => {
             let view = PostedMessage {
-                message: MessageView::new(&stored.0, name.clone()),
+                message: MessageView::new(&stored.0, name),
                 warnings,
             };
-            let location = [(LOCATION, format!("/api/messages/{}", stored.0.id))];
-            deliver(&state, stored, name, true);
-            Ok((StatusCode::CREATED, location, Json(view)).into_response())
+            let location = format!("/api/messages/{}", stored.0.id);
+            Ok((Answer::created(location, &view)?, Some(stored)))
         }
     }
 }

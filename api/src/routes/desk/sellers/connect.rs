@@ -3,11 +3,14 @@
 use common::channel::Marketplace;
 use common::db::sellers::{self, KeyChange, NewSeller, Seller, SellerChange};
 use common::ids::{TenantId, new_public_id};
+use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error as DatabaseError};
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 use secrecy::SecretString;
+use serde_json::{Value, json};
 
 use super::keys::{self, Found};
+use crate::access::Actor;
 use crate::http::{ApiError, ApiResult, codes};
 use crate::state::AppState;
 
@@ -19,13 +22,19 @@ pub(crate) struct Shop<'a> {
     pub(crate) api_key: &'a SecretString,
 }
 
-/// Connects a shop, or reactivates the one with its account.
-pub(crate) async fn connect(
+/// A shop whose key was shown to the marketplace.
+pub(crate) struct Probed<'a> {
+    shop: Shop<'a>,
+    account: String,
+    found: Found,
+}
+
+/// Finds out what a shop's key may do; the marketplace is asked if `asks`.
+pub(crate) async fn probe<'a>(
     state: &AppState,
-    tenant: TenantId,
-    shop: &Shop<'_>,
+    shop: &Shop<'a>,
     asks: bool,
-) -> ApiResult<Seller> {
+) -> ApiResult<Probed<'a>> {
     let client_id = shop
         .client_id
         .filter(|_| shop.marketplace != Marketplace::Wildberries);
@@ -36,24 +45,62 @@ pub(crate) async fn connect(
     } else {
         keys::unprobed(state.ctx.clock.now(), false)
     };
-    let mut conn = state.conn().await?;
-    conn.transaction(async |conn| store(state, conn, tenant, &shop, &account, &found).await)
-        .await
+    Ok(Probed {
+        shop,
+        account,
+        found,
+    })
 }
 
-async fn store(
+/// Stores a shop, or reactivates the one with its account.
+pub(crate) async fn connect(
     state: &AppState,
     conn: &mut AsyncPgConnection,
     tenant: TenantId,
-    shop: &Shop<'_>,
-    account: &str,
-    found: &Found,
+    probed: &Probed<'_>,
+    actor: &Actor,
 ) -> ApiResult<Seller> {
-    match sellers::lock_by_account(conn, tenant, shop.marketplace, account).await? {
-        Some(seller) if seller.is_active => Err(codes::SELLER_EXISTS.into()),
-        Some(seller) => revive(state, conn, &seller, shop, found).await,
-        None => insert(state, conn, tenant, shop, account, found).await,
-    }
+    let Probed {
+        shop,
+        account,
+        found,
+    } = probed;
+    let before = sellers::lock_by_account(conn, tenant, shop.marketplace, account).await?;
+    let (action, seller) = match &before {
+        Some(seller) if seller.is_active => return Err(codes::SELLER_EXISTS.into()),
+        Some(seller) => {
+            let seller = revive(state, conn, seller, shop, found).await?;
+            ("seller.reactivated", seller)
+        }
+        None => {
+            let seller = insert(state, conn, tenant, shop, account, found).await?;
+            ("seller.created", seller)
+        }
+    };
+    note(conn, actor, action, before.as_ref(), &seller).await?;
+    Ok(seller)
+}
+
+/// Writes down what was done to a shop.
+pub(super) async fn note(
+    conn: &mut AsyncPgConnection,
+    actor: &Actor,
+    action: &'static str,
+    before: Option<&Seller>,
+    after: &Seller,
+) -> QueryResult<()> {
+    let target = format!("seller:{}", after.id);
+    let change = (before.map(facts), Some(facts(after)));
+    let (tenant, at) = (after.tenant_id, after.updated_at);
+    actor.note(conn, tenant, action, target, change, at).await
+}
+
+/// What the audit log keeps of a shop: never its key.
+fn facts(seller: &Seller) -> Value {
+    json!({
+        "name": seller.name, "marketplace": seller.marketplace, "client_id": seller.client_id,
+        "key_fingerprint": seller.key_fingerprint, "is_active": seller.is_active,
+    })
 }
 
 async fn revive(
@@ -118,6 +165,7 @@ pub(crate) async fn store_change(
     state: &AppState,
     seller: &Seller,
     change: &SellerChange,
+    actor: &Actor,
 ) -> ApiResult<Seller> {
     let (tenant, id) = (seller.tenant_id, seller.id);
     let account = change.key.as_ref().map(|key| &key.account_id);
@@ -130,7 +178,13 @@ pub(crate) async fn store_change(
         let changed = sellers::change(conn, tenant, id, change)
             .await
             .map_err(taken)?;
-        changed.ok_or_else(|| ApiError::from(codes::SELLER_NOT_FOUND))
+        let changed = changed.ok_or_else(|| ApiError::from(codes::SELLER_NOT_FOUND))?;
+        let action = match change.key {
+            Some(_) => "seller.key_renewed",
+            None => "seller.updated",
+        };
+        note(conn, actor, action, Some(seller), &changed).await?;
+        Ok(changed)
     })
     .await
 }
