@@ -172,6 +172,8 @@ fn missing(path: &str) -> &'static Code {
         codes::CANNED_REPLY_NOT_FOUND
     } else if path.starts_with("/api/views") {
         codes::VIEW_NOT_FOUND
+    } else if path.starts_with("/api/chat-starts") {
+        codes::CHAT_START_NOT_FOUND
     } else if path.starts_with("/api/notes") {
         codes::NOTE_NOT_FOUND
     } else if path.starts_with("/api/tokens") {

@@ -60,13 +60,17 @@ fn described() -> (Router<AppState>, OpenApi) {
 }
 
 fn paths() -> OpenApiRouter<AppState> {
-    use self::access::{audit_log, auth, team, tokens, users};
-    use self::desk::{
-        business_hours, canned_replies, chats, files, live, messages, metrics as reply_metrics,
-        notes, pushes, sellers, sla_rules, suggestions, views,
-    };
-    use self::system::{docs, health, llm_settings, metrics};
     OpenApiRouter::with_openapi(openapi::head())
+        .merge(access_paths())
+        .merge(shops_and_rules_paths())
+        .merge(chats_paths())
+        .merge(system_paths())
+}
+
+/// Sign-in, the team, tokens, and who did what.
+fn access_paths() -> OpenApiRouter<AppState> {
+    use self::access::{audit_log, auth, team, tokens, users};
+    OpenApiRouter::new()
         .routes(routes!(auth::register))
         .routes(routes!(auth::login))
         .routes(routes!(auth::session::refresh))
@@ -83,6 +87,12 @@ fn paths() -> OpenApiRouter<AppState> {
         .routes(routes!(audit_log::list_audit_log))
         .routes(routes!(tokens::list_tokens, tokens::create_token))
         .routes(routes!(tokens::delete_token))
+}
+
+/// Shops, and within which time their buyers are answered.
+fn shops_and_rules_paths() -> OpenApiRouter<AppState> {
+    use self::desk::{business_hours, metrics, pushes, sellers, sla_rules};
+    OpenApiRouter::new()
         .routes(routes!(sellers::list_sellers, sellers::create_seller))
         .routes(routes!(
             sellers::get_seller,
@@ -90,15 +100,6 @@ fn paths() -> OpenApiRouter<AppState> {
             sellers::delete_seller
         ))
         .routes(routes!(sellers::sync_seller))
-        .routes(routes!(chats::list_chats))
-        .routes(routes!(chats::count_chats))
-        .routes(routes!(chats::get_chat))
-        .routes(routes!(chats::mark_chat_read))
-        .routes(routes!(chats::close_chat))
-        .routes(routes!(chats::reopen_chat))
-        .routes(routes!(chats::assign_chat))
-        .routes(routes!(chats::snooze_chat))
-        .routes(routes!(chats::explain_deadline))
         .routes(routes!(
             sla_rules::list_sla_rules,
             sla_rules::create_sla_rule
@@ -118,11 +119,27 @@ fn paths() -> OpenApiRouter<AppState> {
             business_hours::replace_business_hours,
             business_hours::delete_business_hours
         ))
-        .routes(routes!(reply_metrics::get_reply_metrics))
-        .routes(routes!(
-            llm_settings::get_llm_settings,
-            llm_settings::update_llm_settings
-        ))
+        .routes(routes!(metrics::get_reply_metrics))
+        .routes(routes!(pushes::take_ozon_push))
+        .routes(routes!(pushes::take_ozon_notification))
+        .routes(routes!(pushes::take_yandex_push))
+        .routes(routes!(pushes::take_yandex_notification))
+}
+
+/// The queue of chats, and what is done in one.
+fn chats_paths() -> OpenApiRouter<AppState> {
+    use self::desk::{canned_replies, chats, files, live, messages, notes, suggestions, views};
+    OpenApiRouter::new()
+        .routes(routes!(chats::list_chats, chats::create_chat))
+        .routes(routes!(chats::get_chat_start))
+        .routes(routes!(chats::count_chats))
+        .routes(routes!(chats::get_chat))
+        .routes(routes!(chats::mark_chat_read))
+        .routes(routes!(chats::close_chat))
+        .routes(routes!(chats::reopen_chat))
+        .routes(routes!(chats::assign_chat))
+        .routes(routes!(chats::snooze_chat))
+        .routes(routes!(chats::explain_deadline))
         .routes(routes!(suggestions::list_suggestions))
         .routes(routes!(suggestions::analyze_chat))
         .routes(routes!(suggestions::reject_suggestion))
@@ -156,10 +173,16 @@ fn paths() -> OpenApiRouter<AppState> {
         .routes(routes!(live::socket::open_socket))
         .routes(routes!(live::events::stream_events))
         .routes(routes!(live::presence::get_presence))
-        .routes(routes!(pushes::take_ozon_push))
-        .routes(routes!(pushes::take_ozon_notification))
-        .routes(routes!(pushes::take_yandex_push))
-        .routes(routes!(pushes::take_yandex_notification))
+}
+
+/// What is not about buyers.
+fn system_paths() -> OpenApiRouter<AppState> {
+    use self::system::{docs, health, llm_settings, metrics};
+    OpenApiRouter::new()
+        .routes(routes!(
+            llm_settings::get_llm_settings,
+            llm_settings::update_llm_settings
+        ))
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::get_metrics))

@@ -9,6 +9,7 @@ pub mod api_tokens;
 pub mod audit_log;
 pub mod business_hours;
 pub mod canned_replies;
+pub mod chat_starts;
 pub mod chats;
 pub mod files;
 pub mod idempotency_keys;

@@ -3,6 +3,7 @@
 pub mod bot;
 pub mod business_hours;
 pub mod canned_replies;
+pub mod chat_starts;
 pub mod checks;
 pub mod deadlines;
 pub mod delivery;

@@ -13,6 +13,7 @@ pub mod refresh_chat;
 pub mod rekey_sellers;
 pub mod report_keys;
 pub mod report_read;
+pub mod start_chat;
 pub mod store_messages;
 pub mod suggest_reply;
 pub mod switch_llm;

@@ -54,6 +54,8 @@ row_ids! {
     SellerId,
     /// A conversation with one buyer.
     ChatId,
+    /// The beginning of a chat that somebody wants.
+    ChatStartId,
     /// One message of a chat.
     MessageId,
     /// What somebody told the others about a chat.

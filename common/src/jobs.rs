@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::channel::Marketplace;
-use crate::ids::{ChatId, SellerId, TenantId};
+use crate::ids::{ChatId, ChatStartId, SellerId, TenantId};
 
 pub(crate) use self::connection::sort;
 pub use self::connection::{ConnectionError, Redis};
@@ -60,6 +60,13 @@ pub struct MarkRead {
     pub chat: ChatId,
 }
 
+/// Begins a chat about an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartChat {
+    pub tenant: TenantId,
+    pub start: ChatStartId,
+}
+
 /// Asks the marketplace what a stored key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeSeller {
@@ -89,6 +96,10 @@ impl Job for MarkRead {
 
 impl Job for FetchFile {
     const KIND: &'static str = "fetch_file";
+}
+
+impl Job for StartChat {
+    const KIND: &'static str = "start_chat";
 }
 
 impl Job for ProbeSeller {

@@ -80,6 +80,14 @@ pub trait Marketplace: Send + Sync {
         chat: &'a str,
         message: &'a str,
     ) -> BoxFuture<'a, Result<(), VendorError>>;
+
+    /// Begins a chat about an order, or finds the one there is; only where
+    /// [`Profile::starts_chats`]. Gives the chat's external id.
+    fn start_chat<'a>(
+        &'a self,
+        access: &'a ShopAccess,
+        order: &'a str,
+    ) -> BoxFuture<'a, Result<String, StartError>>;
 }
 
 /// All connectors, by marketplace.
@@ -145,6 +153,8 @@ pub struct Profile {
     pub reading: Reading,
     /// Whether reading can be reported back.
     pub marks_read: bool,
+    /// Whether a shop may begin a chat.
+    pub starts_chats: bool,
     /// Whether it can push events to us.
     pub pushes: bool,
     /// The shortest time between two polls of one shop.
@@ -188,6 +198,7 @@ pub enum Operation {
     SendText,
     SendFile,
     MarkRead,
+    StartChat,
 }
 
 /// At most `requests` of `operation` (none: of all together) within `per`.
@@ -382,6 +393,17 @@ pub enum VendorError {
     Unavailable { message: String },
     #[error("the marketplace answers something unexpected: {message}")]
     Unexpected { message: String },
+}
+
+/// Why no chat was begun.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the marketplace knows no such order: {message}")]
+    OrderNotFound { message: String },
+    #[error("it is too late for this order: {message}")]
+    TooLate { message: String },
+    #[error(transparent)]
+    Vendor(#[from] VendorError),
 }
 
 impl VendorError {

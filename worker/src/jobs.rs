@@ -5,6 +5,7 @@ mod fetch_file;
 mod mark_read;
 mod probe_seller;
 mod rekey_sellers;
+mod start_chat;
 mod suggest_replies;
 mod sync_seller;
 mod watch_chats;
@@ -15,7 +16,8 @@ use apalis::prelude::{Data, Monitor, WorkerBuilder};
 use common::channel::Marketplace;
 use common::flows::FlowError;
 use common::jobs::{
-    DeliverChat, FetchFile, Job, MarkRead, Options, ProbeSeller, RedisStreams, SyncSeller,
+    DeliverChat, FetchFile, Job, MarkRead, Options, ProbeSeller, RedisStreams, StartChat,
+    SyncSeller,
 };
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
@@ -75,6 +77,12 @@ pub(crate) const SWEEPS: &[Sweep] = &[
         claim: mark_read::claim,
     },
     Sweep {
+        kind: Kind::StartChat,
+        every_ticks: 2,
+        asks_marketplace: true,
+        claim: start_chat::claim,
+    },
+    Sweep {
         kind: Kind::ProbeSeller,
         every_ticks: 8,
         asks_marketplace: true,
@@ -126,6 +134,7 @@ pub(crate) async fn run_hurry(worker: Worker, stopping: CancellationToken) {
         monitor = register!(monitor, worker, marketplace, SyncSeller);
         monitor = register!(monitor, worker, marketplace, FetchFile);
         monitor = register!(monitor, worker, marketplace, MarkRead);
+        monitor = register!(monitor, worker, marketplace, StartChat);
         monitor = register!(monitor, worker, marketplace, ProbeSeller);
     }
     let signal = async move {

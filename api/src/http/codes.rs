@@ -118,6 +118,8 @@ codes! {
     MESSAGE_NOT_FOUND = NotFound "message_not_found", "there is no such message";
     CANNED_REPLY_NOT_FOUND = NotFound "canned_reply_not_found", "there is no such canned reply";
     VIEW_NOT_FOUND = NotFound "view_not_found", "there is no such view";
+    CHAT_START_NOT_FOUND = NotFound "chat_start_not_found", "no such beginning of a chat is wanted";
+    ORDER_NOT_FOUND = NotFound "order_not_found", "the marketplace knows no such order of this shop";
     NOTE_NOT_FOUND = NotFound "note_not_found", "there is no such note";
     FILE_NOT_FOUND = NotFound "file_not_found", "there is no such file";
 
@@ -134,6 +136,8 @@ codes! {
     SELLER_READ_ONLY = Conflict "seller_read_only", "the shop's key may read, but not send";
     CHAT_MOVED_ON = Conflict "chat_moved_on", "the chat has changed since you saw it";
     WINDOW_CLOSED = Conflict "window_closed", "the marketplace takes no more answers in this chat";
+    CANNOT_START_CHAT = Conflict "cannot_start_chat",
+        "the marketplace lets the shop begin no chat about this order";
     MESSAGE_CONFLICT = Conflict "message_conflict",
         "a message with this client_message_id and another text or other files exists";
     STALE_SUGGESTION = Conflict "stale_suggestion",
@@ -171,6 +175,8 @@ codes! {
 
     DATABASE_UNAVAILABLE = Unavailable "database_unavailable", "the database does not answer";
     FILES_UNAVAILABLE = Unavailable "files_unavailable", "the file store does not answer";
+    MARKETPLACE_UNAVAILABLE = Unavailable "marketplace_unavailable",
+        "the marketplace does not answer";
     BUSY = Unavailable "busy", "too much is going on: try again in a moment";
     QUERY_TOO_BROAD = Unavailable "query_too_broad",
         "the question takes too long to answer: narrow it down";

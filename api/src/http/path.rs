@@ -5,8 +5,8 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use common::ids::{
-    ApiTokenId, BusinessHoursId, CannedReplyId, ChatId, InviteId, MessageId, NoteId, SavedViewId,
-    SellerId, SlaRuleId, SuggestionId, UserId,
+    ApiTokenId, BusinessHoursId, CannedReplyId, ChatId, ChatStartId, InviteId, MessageId, NoteId,
+    SavedViewId, SellerId, SlaRuleId, SuggestionId, UserId,
 };
 use uuid::Uuid;
 
@@ -43,6 +43,7 @@ identifiers! {
     BusinessHoursId = BUSINESS_HOURS_NOT_FOUND;
     CannedReplyId = CANNED_REPLY_NOT_FOUND;
     ChatId = CHAT_NOT_FOUND;
+    ChatStartId = CHAT_START_NOT_FOUND;
     InviteId = INVITE_NOT_FOUND;
     MessageId = MESSAGE_NOT_FOUND;
     NoteId = NOTE_NOT_FOUND;

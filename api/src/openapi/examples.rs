@@ -196,6 +196,13 @@ pub fn note_page() -> Value {
     json!({ "notes": [note()], "next_cursor": null })
 }
 
+pub fn chat_start() -> Value {
+    json!({
+        "id": 9, "seller_id": 1, "order_id": "0137-1234-1", "state": "wanted", "chat_id": null,
+        "error": null, "created_at": "2026-11-21T09:31:00Z", "updated_at": "2026-11-21T09:31:00Z",
+    })
+}
+
 pub fn presence() -> Value {
     json!({ "chat_id": 7, "users": [{ "user_id": 3, "name": "anna", "state": "editing" }] })
 }

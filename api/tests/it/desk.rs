@@ -1,6 +1,7 @@
 //! Where agents answer buyers, and admins connect shops.
 
 mod canned_replies;
+mod chat_starts;
 mod chats;
 mod files;
 mod live;

@@ -3,8 +3,12 @@
 use api::document;
 use api::routes::to_json;
 use common::channel::Marketplace;
+use common::db::chat_starts::{self, NewChatStart};
+use common::db::sellers::Seller;
 use common::db::users::Role;
+use common::domain::chat_starts::StartState;
 use common::domain::suggestions::SuggestionState;
+use common::ids::ChatStartId;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -172,6 +176,7 @@ async fn what_is_foreign_is_not_there() {
     let path = format!("/api/chats/{}/notes", chat.id);
     let note = id_of(owner.post(&path, &json!({ "text": "x" })).await);
     let chat = app.chat(owner.tenant(), chat.id).await;
+    let start = wanted_chat(&owner, &shop).await.to_string();
     let mut body = json!({ "scope": "tenant", "shortcut": "x", "title": "x", "text": "x" });
     let reply = id_of(owner.post("/api/canned-replies", &body).await);
     body = json!({ "scope": "tenant", "name": "x", "filter": {} });
@@ -205,6 +210,7 @@ async fn what_is_foreign_is_not_there() {
             path if path.starts_with("/api/tokens/{") => token.clone(),
             path if path.starts_with("/api/team/invites/{") => invite.clone(),
             path if path.starts_with("/api/team/{") => owner.user.id.to_string(),
+            path if path.starts_with("/api/chat-starts/{") => start.clone(),
             path => {
                 assert!(!path.contains('{') || path.starts_with("/hooks/"), "{path}");
                 continue;
@@ -239,6 +245,25 @@ async fn what_is_foreign_is_not_there() {
     foreign.expect_error(404, "chat_not_found");
     let untouched = app.chat(owner.tenant(), chat.id).await;
     assert_eq!(untouched.version, chat.version);
+}
+
+/// A chat that somebody wants to begin, and no worker does.
+async fn wanted_chat(person: &Person<'_>, shop: &Seller) -> ChatStartId {
+    let now = person.app.clock().now();
+    let start = NewChatStart {
+        tenant_id: person.tenant(),
+        seller_id: shop.id,
+        channel: shop.marketplace,
+        order_id: "17",
+        user_id: person.user.id,
+        state: StartState::Wanted,
+        due_at: now,
+        created_at: now,
+        updated_at: now,
+    };
+    let mut conn = person.app.conn().await;
+    let start = chat_starts::insert_new(&mut conn, &start).await.unwrap();
+    start.expect("nobody else wants it").id
 }
 
 /// Sends an operation with the same request id each time, so that answers can be compared.

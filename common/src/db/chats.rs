@@ -35,6 +35,7 @@ pub use self::desk::{
     ChatCursor, ChatSort, ViewCounts, assign, count, counts, list, owing, touch, unassign_all,
 };
 pub use self::drafts::{claim_drafts_across_tenants, lock_with_draft, want_draft};
+use self::filters::escape_like;
 pub use self::filters::{Assignee, ChatFilter, SuggestionFilter};
 pub use self::tags::{TagUse, set_tags, tags_in_use};
 
@@ -182,6 +183,30 @@ pub async fn find_by_external_ids(
         .select(Chat::as_select())
         .load(conn)
         .await
+}
+
+/// The shop's newest chat about an order.
+pub async fn find_by_order(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    seller: SellerId,
+    order_id: &str,
+) -> QueryResult<Option<Chat>> {
+    // The words of searches have an index; they are looked through first, and only then compared.
+    sql_query(
+        "SELECT chats.* FROM chat_searches found \
+         JOIN chats ON chats.tenant_id = found.tenant_id AND chats.id = found.chat_id \
+         WHERE found.tenant_id = $1 AND found.text LIKE '%' || fold_text($4) \
+             AND chats.seller_id = $2 AND chats.context ->> 'order_id' = $3 \
+         ORDER BY chats.id DESC LIMIT 1",
+    )
+    .bind::<sql_types::Uuid, _>(tenant)
+    .bind::<sql_types::BigInt, _>(seller)
+    .bind::<sql_types::Text, _>(order_id)
+    .bind::<sql_types::Text, _>(escape_like(order_id))
+    .get_result(conn)
+    .await
+    .optional()
 }
 
 /// The shop's chat with this external id, made if it is not there, locked until the transaction ends.

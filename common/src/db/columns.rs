@@ -12,9 +12,9 @@ use super::messages::StoredAttachments;
 use super::sellers::{StoredCapabilities, StoredWarnings, VendorCursor};
 use super::suggestions::StoredUsage;
 use crate::ids::{
-    ApiTokenId, AuditEntryId, BusinessHoursId, CannedReplyId, ChatId, FileId, InviteId, MessageId,
-    NoteId, ObligationId, SavedViewId, SellerId, SessionId, SlaRuleId, SuggestionId, TenantId,
-    UserId,
+    ApiTokenId, AuditEntryId, BusinessHoursId, CannedReplyId, ChatId, ChatStartId, FileId,
+    InviteId, MessageId, NoteId, ObligationId, SavedViewId, SellerId, SessionId, SlaRuleId,
+    SuggestionId, TenantId, UserId,
 };
 
 impl ToSql<sql_types::Uuid, Pg> for TenantId {
@@ -53,6 +53,7 @@ bigint_columns!(
     ChatId,
     FileId,
     InviteId,
+    ChatStartId,
     MessageId,
     NoteId,
     ObligationId,

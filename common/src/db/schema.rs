@@ -74,6 +74,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    chat_starts (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Int8,
+        seller_id -> Int8,
+        channel -> Text,
+        order_id -> Text,
+        user_id -> Int8,
+        state -> Text,
+        chat_id -> Nullable<Int8>,
+        error_code -> Nullable<Text>,
+        error_message -> Nullable<Text>,
+        due_at -> Timestamptz,
+        failures -> Int4,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     chats (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Int8,
@@ -402,6 +421,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     business_hours,
     canned_replies,
     chat_searches,
+    chat_starts,
     chats,
     files,
     idempotency_keys,

@@ -122,7 +122,8 @@ impl Context {
         operation: Operation,
     ) -> Result<Permit, VendorError> {
         let urgency = match operation {
-            Operation::SendText | Operation::SendFile => Urgency::Send,
+            // Somebody waits for each.
+            Operation::SendText | Operation::SendFile | Operation::StartChat => Urgency::Send,
             _ => Urgency::Read,
         };
         self.limits

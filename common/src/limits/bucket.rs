@@ -127,6 +127,7 @@ fn name(operation: Operation) -> &'static str {
         Operation::SendText => "send_text",
         Operation::SendFile => "send_file",
         Operation::MarkRead => "mark_read",
+        Operation::StartChat => "start_chat",
     }
 }
 

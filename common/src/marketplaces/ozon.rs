@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 use super::wire;
 use super::{
     ChatPage, FileAnswer, FileRules, Limit, ListPage, ListScope, Marketplace, MessagePage,
-    OutgoingFile, Probe, Profile, ReadFrom, Reading, Refusal, SendOutcome, ShopAccess, TextSend,
-    VendorError,
+    OutgoingFile, Probe, Profile, ReadFrom, Reading, Refusal, SendOutcome, ShopAccess, StartError,
+    TextSend, VendorError,
 };
 use crate::clock::Clock;
 use crate::http::{Answer, Call, Download, HeaderMap, HeaderValue, VendorClient};
@@ -43,6 +43,8 @@ pub(super) static PROFILE: Profile = Profile {
     reading: Reading::PerChat,
     // https://docs.ozon.ru/api/seller/#operation/ChatAPI_ChatReadV2
     marks_read: true,
+    // https://docs.ozon.ru/api/seller/#operation/ChatAPI_ChatStart: FBS and rFBS only
+    starts_chats: true,
     // https://docs.ozon.ru/api/seller/#tag/push_types
     pushes: true,
     // Ours: the limit below would allow more, but each poll may read many histories.
@@ -164,6 +166,14 @@ impl Marketplace for Ozon {
     ) -> BoxFuture<'a, Result<(), VendorError>> {
         self.chat_read(access, chat, message).boxed()
     }
+
+    fn start_chat<'a>(
+        &'a self,
+        access: &'a ShopAccess,
+        order: &'a str,
+    ) -> BoxFuture<'a, Result<String, StartError>> {
+        self.chat_start(access, order).boxed()
+    }
 }
 
 impl Ozon {
@@ -277,6 +287,19 @@ impl Ozon {
         self.post("/v2/chat/read", access, &body).await.map(drop)
     }
 
+    /// `https://docs.ozon.ru/api/seller/#operation/ChatAPI_ChatStart`
+    async fn chat_start(&self, access: &ShopAccess, posting: &str) -> Result<String, StartError> {
+        let call = self.call("/v1/chat/start", access)?;
+        let body = json!({ "posting_number": posting });
+        let answer = self.client.post_json(call, &body).await;
+        let answer = answer.map_err(VendorError::from)?;
+        if !answer.status.is_success() {
+            return Err(errors::start_error(&answer, access));
+        }
+        let started: Started = wire::parse(&answer)?;
+        Ok(started.result.chat_id)
+    }
+
     async fn post(
         &self,
         path: &str,
@@ -331,4 +354,14 @@ fn confirmed(answer: &Answer) -> Option<SendOutcome> {
 #[derive(Deserialize)]
 struct Confirmation {
     result: String,
+}
+
+#[derive(Deserialize)]
+struct Started {
+    result: StartedChat,
+}
+
+#[derive(Deserialize)]
+struct StartedChat {
+    chat_id: String,
 }

@@ -17,8 +17,8 @@ use serde_json::Value;
 use super::wire::{self, Form, Id};
 use super::{
     ChatPage, FileAnswer, FileRules, Limit, ListPage, Marketplace, MessagePage, Operation,
-    OutgoingFile, Probe, Profile, ReadFrom, Reading, Refusal, SendOutcome, ShopAccess, TextSend,
-    VendorError,
+    OutgoingFile, Probe, Profile, ReadFrom, Reading, Refusal, SendOutcome, ShopAccess, StartError,
+    TextSend, VendorError,
 };
 use crate::clock::Clock;
 use crate::http::{Answer, Call, Download, HeaderMap, StatusCode, VendorClient};
@@ -41,6 +41,8 @@ pub(super) static PROFILE: Profile = Profile {
     },
     reading: Reading::Stream,
     marks_read: false,
+    // Only the buyer begins (FACTS 2.9).
+    starts_chats: false,
     pushes: false,
     // One request a second over time, of which lists, the pages of a sync and probes need some.
     min_poll_interval: Duration::from_secs(5),
@@ -152,6 +154,15 @@ impl Marketplace for Wildberries {
     ) -> BoxFuture<'a, Result<(), VendorError>> {
         let message = "Wildberries takes no reports of reading".to_owned();
         futures::future::ready(Err(VendorError::Rejected { message })).boxed()
+    }
+
+    fn start_chat<'a>(
+        &'a self,
+        _access: &'a ShopAccess,
+        _order: &'a str,
+    ) -> BoxFuture<'a, Result<String, StartError>> {
+        let message = "at Wildberries only the buyer begins a chat".to_owned();
+        futures::future::ready(Err(VendorError::Rejected { message }.into())).boxed()
     }
 }
 

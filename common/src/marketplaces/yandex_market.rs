@@ -13,11 +13,11 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::wire::{self, Form, warning};
+use super::wire::{self, Form, Id, warning};
 use super::{
     Capabilities, ChatPage, FileAnswer, FileRules, Limit, ListPage, ListScope, Marketplace,
     MessagePage, Operation, OutgoingFile, Probe, Profile, ReadFrom, Reading, Refusal, SendOutcome,
-    ShopAccess, TextSend, VendorError,
+    ShopAccess, StartError, TextSend, VendorError,
 };
 use crate::clock::Clock;
 use crate::http::{Answer, Call, Download, HeaderMap, VendorClient};
@@ -38,6 +38,8 @@ pub(super) static PROFILE: Profile = Profile {
     },
     reading: Reading::PerChat,
     marks_read: false,
+    // https://yandex.ru/dev/market/partner-api/doc/ru/reference/chats/createChat
+    starts_chats: true,
     // https://yandex.ru/dev/market/partner-api/doc/ru/push-notifications/
     pushes: true,
     // Ours: 5000 lists an hour are one in 0.72 s, and a list may have several pages.
@@ -48,6 +50,7 @@ pub(super) static PROFILE: Profile = Profile {
         hourly(Operation::ReadMessages, 10_000),
         hourly(Operation::SendText, 1000),
         hourly(Operation::SendFile, 1000),
+        hourly(Operation::StartChat, 1000),
     ],
     // https://yandex.ru/dev/market/partner-api/doc/ru/concepts/limits
     parallel: Some(2),
@@ -191,6 +194,14 @@ impl Marketplace for YandexMarket {
         let message = "Yandex Market takes no reports of reading".to_owned();
         futures::future::ready(Err(VendorError::Rejected { message })).boxed()
     }
+
+    fn start_chat<'a>(
+        &'a self,
+        access: &'a ShopAccess,
+        order: &'a str,
+    ) -> BoxFuture<'a, Result<String, StartError>> {
+        self.create_chat(access, order).boxed()
+    }
 }
 
 impl YandexMarket {
@@ -293,6 +304,26 @@ impl YandexMarket {
         }
     }
 
+    /// `https://yandex.ru/dev/market/partner-api/doc/ru/reference/chats/createChat`
+    async fn create_chat(&self, access: &ShopAccess, order: &str) -> Result<String, StartError> {
+        let order: u64 = order.parse().map_err(|_| StartError::OrderNotFound {
+            message: "orders of Yandex Market are numbers".to_owned(),
+        })?;
+        let call = Call {
+            path: &path("chats/new", access)?,
+            query: &[],
+            headers: headers(access)?,
+        };
+        let body = json!({ "context": { "type": "ORDER", "id": order } });
+        let answer = self.client.post_json(call, &body).await;
+        let answer = answer.map_err(VendorError::from)?;
+        if !answer.status.is_success() {
+            return Err(errors::start_error(&answer, access, self.clock.now()));
+        }
+        let created: Created = result(&answer)?;
+        Ok(created.chat_id.0)
+    }
+
     async fn post(
         &self,
         method: &str,
@@ -374,4 +405,10 @@ fn confirmed(answer: &Answer) -> Option<SendOutcome> {
 struct Envelope<T> {
     status: Option<String>,
     result: Option<T>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Created {
+    chat_id: Id,
 }

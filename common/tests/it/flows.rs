@@ -5,6 +5,7 @@ mod deliver_chat;
 mod deliver_files;
 mod fetch_file;
 mod rekey_sellers;
+mod start_chat;
 mod suggest_reply;
 mod sync_seller;
 #[expect(

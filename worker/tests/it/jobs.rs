@@ -207,3 +207,53 @@ async fn a_buyers_file_is_fetched_by_itself() {
     }
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_chat_that_somebody_wants_is_begun_without_a_hint() {
+    use common::db::chat_starts::{self, NewChatStart};
+    use common::db::users::{self, NewUser, Role};
+    use common::domain::chat_starts::StartState;
+    let world = World::start().await;
+    let seller = world.connect(Marketplace::Ozon).await;
+    let state = world.sandbox.state();
+    let shops = state["shops"].as_array().unwrap();
+    let shop = shops.iter().find(|it| it["seller"] == seller.account_id);
+    let order = shop.unwrap()["orders"][0]["number"].as_str().unwrap();
+    let (mut conn, now) = (world.conn().await, world.now());
+    let user = NewUser {
+        tenant_id: world.tenant,
+        public_id: common::ids::new_public_id(),
+        email: None,
+        username: "anna",
+        password_hash: "none",
+        role: Role::Agent,
+        confirmed_at: Some(now),
+        created_at: now,
+    };
+    let start = NewChatStart {
+        tenant_id: world.tenant,
+        seller_id: seller.id,
+        channel: seller.marketplace,
+        order_id: order,
+        user_id: users::insert(&mut conn, &user).await.unwrap().id,
+        state: StartState::Wanted,
+        due_at: now,
+        created_at: now,
+        updated_at: now,
+    };
+    let start = chat_starts::insert_new(&mut conn, &start).await.unwrap();
+    let id = start.unwrap().id;
+    let running = Running::start(&world);
+    let began = Instant::now();
+    loop {
+        let found = chat_starts::find(&mut conn, world.tenant, id)
+            .await
+            .unwrap();
+        if found.is_some_and(|it| it.state == StartState::Done) {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "not begun");
+        sleep(Duration::from_millis(20)).await;
+    }
+    running.stop().await;
+}

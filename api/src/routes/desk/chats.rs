@@ -4,6 +4,7 @@ mod changes;
 pub mod deadline;
 pub mod filters;
 pub mod snooze;
+mod start;
 mod tags;
 
 use axum::extract::State;
@@ -30,6 +31,7 @@ pub use self::changes::{
 };
 pub use self::deadline::{__path_explain_deadline, explain_deadline};
 pub use self::snooze::{__path_snooze_chat, snooze_chat};
+pub use self::start::{__path_create_chat, __path_get_chat_start, create_chat, get_chat_start};
 pub use self::tags::{__path_list_tags, __path_set_chat_tags, list_tags, set_chat_tags};
 
 /// A page of chats.

@@ -11,6 +11,7 @@ const TENANT_TABLES: &[&str] = &[
     "business_hours",
     "canned_replies",
     "chat_searches",
+    "chat_starts",
     "chats",
     "files",
     "idempotency_keys",

@@ -131,7 +131,7 @@ fn narrow_by_words<'a>(mut query: Boxed<'a>, tenant: TenantId, filter: &ChatFilt
              WHERE found.tenant_id = ";
         let found = Condition::new(found).tenant(tenant);
         let found = found.sql(" AND found.text LIKE fold_text(");
-        let found = found.words(format!("%{}%", escaped(search))).sql("))");
+        let found = found.words(format!("%{}%", escape_like(search))).sql("))");
         query = query.filter(found);
     }
     query
@@ -176,7 +176,8 @@ pub(super) const FAILED_LAST: &str = " AND failed.direction = 'outgoing' AND fai
          AND later.chat_id = failed.chat_id AND later.direction = 'outgoing' \
          AND (later.at, later.id) > (failed.at, failed.id))";
 
-fn escaped(search: &str) -> String {
+/// The text as a pattern of `LIKE` that stands for itself.
+pub(super) fn escape_like(search: &str) -> String {
     let mut escaped = String::with_capacity(search.len());
     for letter in search.chars() {
         if matches!(letter, '%' | '_' | '\\') {

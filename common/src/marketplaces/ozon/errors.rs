@@ -6,10 +6,11 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use crate::http::{Answer, StatusCode};
-use crate::marketplaces::{Refusal, ShopAccess, VendorError, wire};
+use crate::marketplaces::{Refusal, ShopAccess, StartError, VendorError, wire};
 use crate::text::{clean_json, quote_words};
 
 /// gRPC codes; FACTS 1.2.
+const NOT_FOUND: i64 = 5;
 const RESOURCE_EXHAUSTED: i64 = 8;
 const UNAUTHENTICATED: i64 = 16;
 
@@ -46,6 +47,21 @@ pub(super) fn refusal(answer: &Answer, access: &ShopAccess) -> Refusal {
         // FACTS 1.10: subscription, role, network, unsigned offer: the words tell which.
         StatusCode::FORBIDDEN => Refusal::ReadOnly { message },
         _ => Refusal::Rejected { message },
+    }
+}
+
+/// The reason why no chat was begun.
+pub(super) fn start_error(answer: &Answer, access: &ShopAccess) -> StartError {
+    let failure = Failure::read(answer, access);
+    let message = failure.words.clone();
+    if failure.is_about_the_key() || failure.rate_limit(answer).is_some() {
+        error(answer, access).into()
+    } else if failure.code == Some(NOT_FOUND) {
+        StartError::OrderNotFound { message }
+    } else if failure.is_about_the_window() {
+        StartError::TooLate { message }
+    } else {
+        error(answer, access).into()
     }
 }
 

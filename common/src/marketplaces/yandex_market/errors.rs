@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::http::{Answer, HeaderMap, StatusCode};
-use crate::marketplaces::{Refusal, ShopAccess, VendorError, wire};
+use crate::marketplaces::{Refusal, ShopAccess, StartError, VendorError, wire};
 use crate::text::{clean_json, quote_words};
 
 /// Enhance Your Calm: Yandex's 429.
@@ -45,6 +45,16 @@ pub(super) fn refusal(answer: &Answer, access: &ShopAccess, now: DateTime<Utc>) 
         // A scope that only reads looks like this (FACTS 3.1).
         StatusCode::FORBIDDEN => Refusal::ReadOnly { message },
         _ => Refusal::Rejected { message },
+    }
+}
+
+/// The reason why no chat was begun.
+pub(super) fn start_error(answer: &Answer, access: &ShopAccess, now: DateTime<Utc>) -> StartError {
+    match error(answer, access, now) {
+        VendorError::Rejected { message } if answer.status == StatusCode::NOT_FOUND => {
+            StartError::OrderNotFound { message }
+        }
+        problem => problem.into(),
     }
 }
 

@@ -160,8 +160,11 @@ pub async fn create_message(
     Ok(answer.into_response())
 }
 
+/// A message that is to be delivered, and its chat.
+type Stored = Box<(Message, Chat)>;
+
 /// What is answered, and what is to be delivered.
-fn answer(posted: Posted, name: &str) -> ApiResult<(Answer, Option<Box<(Message, Chat)>>)> {
+fn answer(posted: Posted, name: &str) -> ApiResult<(Answer, Option<Stored>)> {
     let name = Some(name.to_owned());
     match posted {
         Posted::Known(message) => {
