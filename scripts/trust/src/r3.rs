@@ -70,6 +70,7 @@ async fn outages(stage: &Stage, people: &mut People, jobs: u64) -> Result<Found>
     people.act(stage).await?;
     let mut backlog = Backlog::open(stage).await?;
     backlog.pile_up(jobs).await?;
+    backlog.kill_processes().await?;
     let began = Instant::now();
     start_workers(stage).await?;
     let (drained, served) = tokio::join!(
@@ -89,7 +90,6 @@ async fn outages(stage: &Stage, people: &mut People, jobs: u64) -> Result<Found>
     people.wait(stage, DRAINED_WITHIN / 8).await?;
     // The queues live on.
     let more = jobs / 20;
-    let before = backlog.poison();
     backlog.pile_up(more).await?;
     let (left_again, _) = backlog.drain(DRAINED_WITHIN).await?;
     let (buried_again, wronged_again) = backlog.dead_letters().await?;
@@ -99,7 +99,7 @@ async fn outages(stage: &Stage, people: &mut People, jobs: u64) -> Result<Found>
     ));
     Ok(Found {
         left: left + left_again,
-        poison: before + (backlog.poison() - before),
+        poison: backlog.poison(),
         buried: buried + buried_again,
         wronged: wronged + wronged_again,
         undone,

@@ -68,7 +68,7 @@ impl Backlog {
         self.poison
     }
 
-    /// Pushes so many jobs, evenly to all queues. A few of them killed their processes again and again.
+    /// Pushes so many jobs, evenly to all queues.
     pub(super) async fn pile_up(&mut self, jobs: u64) -> Result<()> {
         let queues = queues();
         let mut pushes: Vec<(String, String)> = Vec::new();
@@ -93,14 +93,18 @@ impl Backlog {
             let is_taken = replies.iter().all(|reply| reply.bytes().is_some());
             ensure!(is_taken, "Redis does not take jobs");
         }
-        for queue in &queues {
-            self.kill_processes(queue).await?;
+        Ok(())
+    }
+
+    /// In each queue a job that killed its process again and again; only while no worker runs.
+    pub(super) async fn kill_processes(&mut self) -> Result<()> {
+        for queue in &queues() {
+            self.kill_process(queue).await?;
         }
         Ok(())
     }
 
-    /// A job that a process took, again and again, and never finished.
-    async fn kill_processes(&mut self, queue: &Queue) -> Result<()> {
+    async fn kill_process(&mut self, queue: &Queue) -> Result<()> {
         let key = queue.key();
         let key = key.as_bytes();
         // It is there already unless everything was lost.
@@ -124,10 +128,7 @@ impl Backlog {
             b"JUSTID",
         ];
         let claimed = self.cache.ask(&claim).await?;
-        if claimed.list().is_empty() {
-            // A worker was faster: an ordinary job.
-            return Ok(());
-        }
+        ensure!(!claimed.list().is_empty(), "a job could not be taken");
         self.poison += 1;
         Ok(())
     }

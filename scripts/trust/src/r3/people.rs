@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use crate::clients::outside::{MARKETPLACES, Shop};
+use crate::figure::say;
 use crate::stage::Stage;
 
 const IMPORTED_WITHIN: Duration = Duration::from_secs(40);
@@ -88,9 +89,14 @@ impl People {
 
     /// Waits until all is done; how long that took, none if it was not.
     pub(super) async fn wait(&self, stage: &Stage, within: Duration) -> Result<Option<Duration>> {
-        let began = Instant::now();
+        let (began, mut before) = (Instant::now(), 0);
         loop {
             let (undone, _) = self.count(stage).await?;
+            if undone != before {
+                let secs = began.elapsed().as_secs_f64();
+                say(&format!("{undone} things to do after {secs:.1} s"));
+                before = undone;
+            }
             if undone == 0 {
                 let took = began.elapsed();
                 sleep(TWICE).await;
