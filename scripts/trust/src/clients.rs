@@ -1,5 +1,6 @@
-//! Who talks to the processes of a stage: the world outside, and the people at the desk.
+//! Who talks to the processes of a stage: the world outside, the people at the desk, and who looks into Redis.
 
+pub mod cache;
 pub mod desk;
 pub mod outside;
 

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
 use trust::figure::{Options, Report, say};
-use trust::{r1, r2, r6, s7};
+use trust::{r1, r2, r3, r6, r8, r9, s6, s7};
 
 #[derive(Parser)]
 struct Arguments {
@@ -20,8 +20,16 @@ enum Which {
     R1(Options),
     /// What agents reply goes out once and in order, whatever is killed.
     R2(Options),
+    /// What waits after an outage is done, poison or not, with or without Redis's data.
+    R3(Options),
     /// Seeded schedules of the pure state machines.
     R6(Options),
+    /// A shop whose marketplace refuses or hangs holds up no other.
+    R8(Options),
+    /// Each deadline is told once, whatever the clock does.
+    R9(Options),
+    /// Secrets come out nowhere.
+    S6(Options),
     /// Sealed keys open nowhere but in their own place, and rotate under live polling.
     S7(Options),
 }
@@ -50,7 +58,11 @@ impl Which {
         match self {
             Self::R1(_) => "R1",
             Self::R2(_) => "R2",
+            Self::R3(_) => "R3",
             Self::R6(_) => "R6",
+            Self::R8(_) => "R8",
+            Self::R9(_) => "R9",
+            Self::S6(_) => "S6",
             Self::S7(_) => "S7",
         }
     }
@@ -69,7 +81,11 @@ fn run(which: &Which) -> anyhow::Result<Report> {
     match which {
         Which::R1(options) => runtime.block_on(r1::run(options)),
         Which::R2(options) => runtime.block_on(r2::run(options)),
+        Which::R3(options) => runtime.block_on(Box::pin(r3::run(options))),
         Which::R6(options) => Ok(r6::run(options).into()),
+        Which::R8(options) => runtime.block_on(Box::pin(r8::run(options))),
+        Which::R9(options) => runtime.block_on(Box::pin(r9::run(options))),
+        Which::S6(options) => runtime.block_on(Box::pin(s6::run(options))),
         Which::S7(options) => runtime.block_on(s7::run(options)),
     }
 }

@@ -2,6 +2,7 @@
 
 mod product;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -145,6 +146,11 @@ impl Stage {
             }
             sleep(Duration::from_millis(30)).await;
         }
+    }
+
+    /// Where the logs are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Everything that is down or frozen is up again, and answers.

@@ -1,11 +1,11 @@
 //! The desk's API as an agent's program uses it: every request is tried again until it is answered.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -15,13 +15,14 @@ const OWNER: (&str, &str) = ("owner@demo.test", "demo-password-1");
 /// How long a request is tried again.
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(100);
+const FEED_LASTS: Duration = Duration::from_hours(2);
 
 /// An owner of the tenant `demo`.
 #[derive(Debug)]
 pub struct Desk {
     url: String,
     client: Client,
-    token: OnceLock<String>,
+    token: RwLock<Option<String>>,
     in_flight: AtomicU64,
 }
 
@@ -38,9 +39,14 @@ impl Desk {
         Ok(Self {
             url: format!("http://127.0.0.1:{port}"),
             client: super::client(Duration::from_secs(15))?,
-            token: OnceLock::new(),
+            token: RwLock::new(None),
             in_flight: AtomicU64::new(0),
         })
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Waits until it answers.
@@ -68,9 +74,25 @@ impl Desk {
         let token = answer.body["access_token"].as_str();
         let token =
             token.ok_or_else(|| anyhow!("no sign-in: {} {}", answer.status, answer.body))?;
-        self.token
-            .set(token.to_owned())
-            .map_err(|_| anyhow!("signed in twice"))
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = Some(token.to_owned());
+        Ok(())
+    }
+
+    /// The token of the last sign-in.
+    pub fn token(&self) -> Option<String> {
+        let token = self.token.read().unwrap_or_else(PoisonError::into_inner);
+        token.clone()
+    }
+
+    /// Opens the live feed behind an event, for as long as a figure may take.
+    pub async fn open_feed(&self, after: Option<&str>) -> Result<Response> {
+        let mut request = self.client.get(format!("{}/api/events", self.url));
+        request = request.timeout(FEED_LASTS);
+        if let Some(after) = after {
+            request = request.header("Last-Event-ID", after);
+        }
+        let request = request.bearer_auth(self.token().context("nobody signed in")?);
+        Ok(request.send().await?.error_for_status()?)
     }
 
     /// Connects a shop.
@@ -131,7 +153,7 @@ impl Desk {
         body: Option<&Value>,
     ) -> Option<Answer> {
         let mut request = self.client.request(method, format!("{}{path}", self.url));
-        if let Some(token) = self.token.get() {
+        if let Some(token) = self.token() {
             request = request.bearer_auth(token);
         }
         if let Some(body) = body {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use chrono::TimeDelta;
 use reqwest::Client;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -86,6 +87,14 @@ impl Outside {
         shop_of(&self.post("/control/shops", &body).await?)
     }
 
+    /// The marketplace takes another key of a shop from now on: the one given.
+    pub async fn change_key(&self, shop: &Shop) -> Result<()> {
+        let body = json!({
+            "marketplace": shop.marketplace, "seller": shop.seller, "api_key": shop.api_key,
+        });
+        self.post("/control/shops", &body).await.map(drop)
+    }
+
     /// Opens many shops, of the three marketplaces in turn.
     pub async fn open_shops(&self, shops: usize) -> Result<Vec<Shop>> {
         let answer = self.post("/control/seed", &json!({"shops": shops})).await?;
@@ -119,6 +128,12 @@ impl Outside {
         Ok(serde_json::from_value(
             self.post("/control/cabinet/write", &body).await?,
         )?)
+    }
+
+    /// Moves the sandbox's clock ahead.
+    pub async fn advance(&self, by: TimeDelta) -> Result<()> {
+        let body = json!({"advance_ms": by.num_milliseconds()});
+        self.post("/control/clock", &body).await.map(drop)
     }
 
     /// Puts a fault into force.
