@@ -49,9 +49,9 @@ impl Size {
             return Self {
                 shops_per_marketplace: 2,
                 chats_per_shop: 3,
-                jumps: &[0, 60, 0, -60],
+                jumps: &[0, 60, -60],
                 moments: 1,
-                obligations_needed: 60,
+                obligations_needed: 45,
             };
         }
         Self {
