@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use common::channel::Marketplace;
+use common::db::sellers;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +13,8 @@ use crate::Worker;
 use crate::jobs::{SWEEPS, Sweep};
 
 const TICK: Duration = Duration::from_millis(250);
+/// How often it is seen whether the clock was put back.
+const CLOCK_EVERY_TICKS: u32 = 120;
 
 /// Claims and starts what is due until told to stop.
 pub(crate) async fn run(worker: Worker, stopping: CancellationToken) {
@@ -41,6 +44,17 @@ pub(crate) async fn run(worker: Worker, stopping: CancellationToken) {
 }
 
 async fn sweep_all(worker: &Worker, tick: u32) -> Result<(), common::flows::FlowError> {
+    if tick.is_multiple_of(CLOCK_EVERY_TICKS) {
+        let mut conn = worker.ctx.pool.get().await?;
+        let now = worker.ctx.clock.now();
+        let waiting = sellers::pull_back_across_tenants(&mut conn, now).await?;
+        if waiting > 0 {
+            tracing::warn!(
+                shops = waiting,
+                "the clock was put back: their polls are due now"
+            );
+        }
+    }
     for sweep in SWEEPS {
         if tick.is_multiple_of(sweep.every_ticks) {
             for marketplace in Marketplace::ALL {

@@ -24,7 +24,8 @@ pub use self::desk::{
     lock_by_account,
 };
 pub use self::polling::{
-    SyncEnd, advance, claim_due_across_tenants, claim_if_due, finish_sync, note_buyer, wake,
+    SyncEnd, advance, claim_due_across_tenants, claim_if_due, finish_sync, note_buyer,
+    pull_back_across_tenants, wake,
 };
 pub use self::sealing::{
     KeyCount, SealedKey, count_by_key_across_tenants, list_sealed_with_across_tenants,

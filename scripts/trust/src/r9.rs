@@ -91,7 +91,7 @@ pub async fn run(options: &Options) -> Result<Report> {
         if !options.plant {
             let mut late = 0;
             for moment in &MOMENTS[first..first + size.moments] {
-                clock.travel(*moment).await?;
+                clock.travel(moment).await?;
                 late += live_through(&stage, &mut clock, &mut buyers, size).await?;
             }
             let findings = oracle::compare(&stage, &feed, &buyers.chats()).await?;

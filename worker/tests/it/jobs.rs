@@ -257,3 +257,20 @@ async fn a_chat_that_somebody_wants_is_begun_without_a_hint() {
     }
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_clock_that_is_put_back_stops_no_poll() {
+    let world = World::start().await;
+    let seller = world.connect(Marketplace::Wildberries).await;
+    world.ctx.clock.advance(chrono::TimeDelta::hours(2));
+    world.sync(&seller).await.unwrap();
+    world.ctx.clock.advance(-chrono::TimeDelta::hours(2));
+    let external = world.buyer_writes(Marketplace::Wildberries, None, "Где заказ?");
+    let running = Running::start(&world);
+    let began = Instant::now();
+    while world.chat(&seller, &external).await.is_none() {
+        assert!(began.elapsed() < Duration::from_secs(10), "not polled");
+        sleep(Duration::from_millis(20)).await;
+    }
+    running.stop().await;
+}

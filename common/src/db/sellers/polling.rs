@@ -40,6 +40,22 @@ pub async fn claim_due_across_tenants(
     .await
 }
 
+/// Makes shops due whose last poll began in the future: the clock was put back, and by it they would
+/// wait for as long as it was ahead.
+pub async fn pull_back_across_tenants(
+    conn: &mut AsyncPgConnection,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    sql_query(
+        "UPDATE sellers SET next_sync_at = $1, blocked_until = NULL, sync_started_at = $1, \
+             vendor_cursor = vendor_cursor - 'swept_at' \
+         WHERE is_active AND sync_started_at > $1 + interval '1 minute'",
+    )
+    .bind::<sql_types::Timestamptz, _>(now)
+    .execute(conn)
+    .await
+}
+
 /// Claims one shop if it is due; none if it is not, or if somebody else holds it.
 pub async fn claim_if_due(
     conn: &mut AsyncPgConnection,
