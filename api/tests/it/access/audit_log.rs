@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use common::db::audit_log;
 use common::db::users::Role;
-use diesel_async::SimpleAsyncConnection;
+use diesel_async::RunQueryDsl;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -189,12 +189,12 @@ async fn entries_are_found_by_who_what_and_when_and_come_in_pages() {
     let agent = json!({ "role": "agent" });
     let first = ada.post("/api/team/invites", &agent).await;
     let target = format!("invite:{}", first.expect(201)["id"]);
-    app.advance(TimeDelta::hours(1));
+    app.advance(TimeDelta::minutes(10));
     ada.post("/api/team/invites", &agent).await.expect(201);
     let olgas = olga.post("/api/team/invites", &agent).await;
     let path = format!("/api/team/invites/{}", olgas.expect(201)["id"]);
     olga.delete(&path).await.expect(204);
-    let between = app.clock().now() - TimeDelta::minutes(30);
+    let between = app.clock().now() - TimeDelta::minutes(5);
     let between = between.format("%Y-%m-%dT%H:%M:%SZ");
     for (query, found) in [
         ("&actor=ada".to_owned(), 2),
@@ -239,11 +239,13 @@ async fn the_log_is_for_admins_of_its_tenant_and_cannot_be_changed() {
         .expect_error(403, "forbidden");
     assert_eq!(entries(&eve, "").await, Vec::<Value>::new());
     let mut conn = app.conn().await;
-    for statement in [
+    for change in [
         "DELETE FROM audit_log",
         "UPDATE audit_log SET actor = 'eve'",
     ] {
-        let refused = conn.batch_execute(statement).await.unwrap_err();
+        let statement = diesel::sql_query(format!("{change} WHERE tenant_id = $1"))
+            .bind::<diesel::sql_types::Uuid, _>(ada.tenant());
+        let refused = statement.execute(&mut conn).await.unwrap_err();
         assert!(refused.to_string().contains("append-only"), "{refused}");
     }
     let filter = audit_log::EntryFilter::default();

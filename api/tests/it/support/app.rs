@@ -39,8 +39,8 @@ pub(crate) struct TestApp {
     /// Where files lie.
     pub(crate) folder: TempDir,
     address: SocketAddr,
-    /// How many tasks run beside the requests for as long as the state lives.
-    always: usize,
+    /// How many tasks run beside the requests as long as the process does.
+    lasting_tasks: usize,
 }
 
 impl Drop for TestApp {
@@ -81,7 +81,7 @@ impl TestApp {
         let config = config(&sandbox, &all);
         let ctx = context(&config);
         let state = AppState::start(config, ctx);
-        let always = state.tasks.len();
+        let lasting_tasks = state.tasks.len();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let service = api::router(state.clone());
@@ -104,7 +104,7 @@ impl TestApp {
             http,
             folder,
             address,
-            always,
+            lasting_tasks,
         }
     }
 
@@ -203,7 +203,7 @@ impl TestApp {
     /// Waits until nothing runs beside the requests but what always does.
     pub(crate) async fn is_idle(&self) {
         for _ in 0..500 {
-            if self.state.tasks.len() <= self.always {
+            if self.state.tasks.len() <= self.lasting_tasks {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
