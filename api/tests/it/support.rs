@@ -12,5 +12,6 @@ mod shops;
 
 pub(crate) use self::answer::Answer;
 pub(crate) use self::app::TestApp;
+pub(crate) use self::guard::statements_with;
 pub(crate) use self::live::Socket;
 pub(crate) use self::person::Person;

@@ -13,6 +13,7 @@ mod flows;
 mod jobs;
 mod limits;
 mod marketplaces;
+mod plans;
 mod presence;
 mod redis_server;
 mod schema;

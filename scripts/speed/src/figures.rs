@@ -85,13 +85,13 @@ pub(crate) fn moved(rounds: &[Round]) -> f64 {
     (most - least) / median(rounds.iter().map(|round| round.p50))
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     quantile(&values, 0.5)
 }
 
-fn quantile(sorted: &[f64], part: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], part: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     let place = (last as f64 * part).ceil() as usize;
     sorted.get(place).copied().unwrap_or(f64::NAN)

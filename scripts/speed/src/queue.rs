@@ -15,6 +15,8 @@ use crate::figures::{Pause, Round, moved, now_ns, summary};
 use crate::footprint::resident_mb;
 use crate::pauses::Pauser;
 use crate::redis_server::RedisServer;
+use crate::report::load;
+use crate::sample::FLOOR_MOVES;
 use crate::worker::{Tick, queue};
 use crate::{Output, floor, report};
 
@@ -23,8 +25,6 @@ const GOAL_P50: f64 = 0.5;
 const GOAL_P99: f64 = 2.0;
 const GOAL_MAX: f64 = 50.0;
 const GOAL_IDLE: f64 = 0.01;
-/// A floor that moves more than this between rounds makes a run worthless.
-const FLOOR_MOVES: f64 = 0.2;
 
 /// How long and how often.
 #[derive(Args)]
@@ -80,9 +80,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let jobs = options.rounds * options.jobs;
     let table = table(&plain, &paused, jobs, idle, mb)?;
     // A run that does not count is shown and not kept.
-    let output = Output {
-        write: options.output.write && moved(&plain.floor) <= FLOOR_MOVES,
-    };
+    let output = options.output.if_counts(moved(&plain.floor) <= FLOOR_MOVES);
     report::show("queue", "Queue start latency (row 1)", &table, output)
 }
 
@@ -215,28 +213,8 @@ fn table(plain: &Rounds, paused: &Rounds, jobs: usize, idle: f64, mb: f64) -> Re
         report::verdict(idle <= GOAL_IDLE),
     )?;
     let moved = moved(&plain.floor);
-    let counts = if moved > FLOOR_MOVES {
-        ": **this run does not count**"
-    } else {
-        ""
-    };
-    writeln!(
-        text,
-        "\nThe floor's p50 moved {:.0} % between rounds{counts}. Load of the machine in these minutes: {}.",
-        moved * 100.0,
-        load()?
-    )?;
+    writeln!(text, "\n{}", report::floor_note(moved, &load()?))?;
     Ok(text)
-}
-
-/// The averages of processes that ran or wanted to, of the last 1 and 5 minutes.
-fn load() -> Result<String> {
-    let averages = std::fs::read_to_string("/proc/loadavg")?;
-    Ok(averages
-        .split(' ')
-        .take(2)
-        .collect::<Vec<_>>()
-        .join(" and "))
 }
 
 fn line(text: &mut String, name: &str, round: &Round) -> Result<()> {

@@ -1,6 +1,5 @@
 //! A Redis for the time of a run, so that its pauses disturb nobody.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -9,10 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::floor::connect;
+use crate::process::free_port;
 
 /// A private server, ended by its process when it is dropped.
 pub(crate) struct RedisServer {
-    port: u16,
+    port: String,
     dir: PathBuf,
     process: Child,
 }
@@ -20,12 +20,12 @@ pub(crate) struct RedisServer {
 impl RedisServer {
     /// A server on a free port, without persistence.
     pub(crate) fn start() -> Result<Self> {
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let port = free_port()?.to_string();
         let dir = std::env::temp_dir().join(format!("speed-redis-{port}"));
         std::fs::create_dir_all(&dir)?;
         let process = Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .args(["--port", &port.to_string()])
+            .args(["--port", &port])
             .arg("--dir")
             .arg(&dir)
             .stdout(Stdio::null())
@@ -39,6 +39,10 @@ impl RedisServer {
             sleep(Duration::from_millis(25));
         }
         bail!("redis-server does not answer")
+    }
+
+    pub(crate) fn port(&self) -> &str {
+        &self.port
     }
 
     pub(crate) fn url(&self) -> String {

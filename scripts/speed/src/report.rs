@@ -1,11 +1,13 @@
 //! Where figures go: to the terminal and, if asked, to their section of docs/BENCHMARKS.md.
 
+use std::fmt;
 use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use crate::Output;
+use crate::sample::FLOOR_MOVES;
 
 const FILE: &str = "docs/BENCHMARKS.md";
 const TITLE: &str = "# Benchmarks\n";
@@ -13,6 +15,43 @@ const TITLE: &str = "# Benchmarks\n";
 /// Whether a goal is reached, for a table.
 pub(crate) fn verdict(reached: bool) -> &'static str {
     if reached { "reached" } else { "**missed**" }
+}
+
+/// The goals of a row and whether they are reached.
+#[derive(Default)]
+pub(crate) struct Verdicts(Vec<String>);
+
+impl Verdicts {
+    /// Adds a goal with what was measured.
+    pub(crate) fn add(&mut self, goal: &str, reached: bool) {
+        self.0.push(format!("{goal}, {}", verdict(reached)));
+    }
+}
+
+impl fmt::Display for Verdicts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Goals: {}", self.0.join(" · "))
+    }
+}
+
+/// The averages of processes that ran or wanted to, of the last 1 and 5 minutes.
+pub(crate) fn load() -> Result<String> {
+    let averages = std::fs::read_to_string("/proc/loadavg")?;
+    let averages: Vec<_> = averages.split(' ').take(2).collect();
+    Ok(averages.join(" and "))
+}
+
+/// How far the floor moved, what follows, and how busy the machine was.
+pub(crate) fn floor_note(moved: f64, load: &str) -> String {
+    let counts = if moved > FLOOR_MOVES {
+        ": **this run does not count**"
+    } else {
+        ""
+    };
+    format!(
+        "The floor moved {:.0} % between rounds{counts}. Load of the machine in these minutes: {load}.",
+        moved * 100.0
+    )
 }
 
 /// Prints a section; writes it to the file if asked.

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::Waiting;
 use crate::child::Seen;
 use crate::figures::{Start, now_ns};
+use crate::throughput::CONCURRENCY;
 
 /// Four kinds of jobs at three marketplaces.
 const QUEUES: usize = 12;
@@ -53,6 +54,30 @@ pub(crate) async fn run(waiting: &Waiting) -> Result<()> {
         });
     }
     // On a thread of the runtime, as the product's.
+    TaskTracker::new().spawn(monitor.run()).await??;
+    Ok(())
+}
+
+/// Waits at one queue, with many jobs at the same moment (row 11).
+#[tokio::main]
+pub(crate) async fn drain(waiting: &Waiting) -> Result<()> {
+    let redis = Redis::new(&waiting.redis_url, "")?;
+    let seen = Seen::default();
+    let reporting = seen.clone();
+    spawn(move || {
+        let reported = reporting.report();
+        std::process::exit(i32::from(reported.is_err()));
+    });
+    let options = Options {
+        concurrency: CONCURRENCY,
+        ..Options::default()
+    };
+    let monitor = Monitor::new().register(move |_restarts| {
+        WorkerBuilder::new(queue().name().to_owned())
+            .backend(RedisStreams::new(&redis, queue(), options))
+            .data(seen.clone())
+            .build(note)
+    });
     TaskTracker::new().spawn(monitor.run()).await??;
     Ok(())
 }

@@ -8,7 +8,7 @@ use common::db::read_receipts;
 use common::db::users::Role;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestApp};
+use crate::support::{Answer, TestApp, statements_with};
 
 fn ids(answer: &Answer) -> Vec<i64> {
     let chats = answer.expect(200)["chats"].as_array().unwrap();
@@ -55,6 +55,31 @@ async fn the_most_urgent_comes_first_and_pages_have_no_gaps() {
         anna.get(&format!("/api/chats?sort={other}{cursor}"))
             .await
             .expect_field("cursor");
+    }
+}
+
+#[tokio::test]
+async fn a_request_sends_few_statements() {
+    let app = TestApp::start().await;
+    let anna = app.agent("anna").await;
+    let shop = app.shop(anna.tenant(), Marketplace::Ozon).await;
+    let chat = app.chat_of(&shop, "Где заказ?").await;
+    let body = json!({ "chat_id": chat.id, "text": "Уже в пути" });
+    anna.post("/api/messages", &body).await.expect(201);
+    let id = chat.id;
+    // Of a chat: itself, its messages, and the names of those who wrote them.
+    for (path, most) in [
+        ("/api/chats".to_owned(), 1),
+        (format!("/api/chats?seller_id={}&limit=1", shop.id), 1),
+        (format!("/api/chats/{id}"), 1),
+        ("/api/chats/counts".to_owned(), 1),
+        (format!("/api/messages/chat/{id}"), 3),
+    ] {
+        let tenant = anna.tenant().to_string();
+        let before = statements_with(&tenant).len();
+        anna.get(&path).await.expect(200);
+        let sent = statements_with(&tenant).split_off(before);
+        assert_eq!(sent.len(), most, "{path}: {sent:#?}");
     }
 }
 

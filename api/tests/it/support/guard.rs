@@ -41,6 +41,7 @@ const ACROSS_TENANTS: &[&str] = &[
 ];
 
 static OFFENCES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static SENT: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Watches every connection that is made from now on.
 pub(crate) fn watch() {
@@ -57,6 +58,13 @@ pub(crate) fn watch() {
     });
 }
 
+/// The statements so far that were sent with this word among their values.
+pub(crate) fn statements_with(word: &str) -> Vec<String> {
+    let sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
+    let with_word = |it: &&String| it.contains(word);
+    sent.iter().filter(with_word).cloned().collect()
+}
+
 /// Fails if any statement so far named no tenant.
 pub(crate) fn check() {
     let offences = OFFENCES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,6 +75,9 @@ pub(crate) fn check() {
 }
 
 fn judge(statement: &str) {
+    let mut sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
+    sent.push(statement.to_owned());
+    drop(sent);
     if is_offence(statement) {
         let mut offences = OFFENCES.lock().unwrap_or_else(PoisonError::into_inner);
         offences.push(statement.to_owned());
