@@ -141,6 +141,17 @@ pub const NEVER: DateTime<Utc> = {
     }
 };
 
+impl Clocks {
+    /// From when on the chat is at risk; none once it is over: whoever counts those at risk would
+    /// read all that ever were.
+    pub fn at_risk_at(&self, obligation: Option<&Obligation>) -> Option<DateTime<Utc>> {
+        let is_over = obligation.is_some_and(|it| it.breached_at.is_some());
+        self.nearer
+            .filter(|_| !is_over)
+            .map(|nearer| nearer.at_risk_at)
+    }
+}
+
 /// Works out the clocks of a chat; an obligation is given only while an answer is owed.
 pub fn clocks(
     owed: Owed,

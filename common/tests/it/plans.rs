@@ -1,6 +1,7 @@
 //! What the database reads for a page of the queue: as many rows as the page has, whatever the page.
 
 use chrono::{DateTime, Utc};
+use common::clock::Clock;
 use common::db::chats::{self, Assignee, Chat, ChatCursor, ChatFilter, ChatSort};
 use common::domain::deadlines::ChatStatus;
 use common::ids::{SellerId, TenantId, UserId};
@@ -98,7 +99,7 @@ impl Desk {
     }
 
     async fn list(&mut self, filter: &ChatFilter, behind: Option<ChatCursor>) -> Vec<Chat> {
-        let (sort, now) = (ChatSort::Deadline, Utc::now());
+        let (sort, now) = (ChatSort::Deadline, Clock::default().now());
         chats::list(&mut self.conn, TENANT, filter, sort, behind, LIMIT, now)
             .await
             .unwrap()

@@ -186,6 +186,7 @@ async fn a_deadline_warns_once_and_is_breached_once() {
     assert_eq!(breached.due_at, obligation.due_at);
     let late = world.again(&seller, &chat).await;
     assert_eq!(late.queue_at, obligation.due_at);
+    assert_eq!(late.at_risk_at, None, "it is no longer counted as at risk");
 }
 
 #[tokio::test]
