@@ -92,9 +92,8 @@ impl IdempotencyKey {
         let place = answer_place(tenant, done.public_id);
         let answer = self.state.ctx.keyring.open(place, &done.sealed_answer);
         // Sealed with a key that is gone: doing it again would be worse than saying so.
-        let answer = answer.map_err(|problem| {
-            ApiError::from(codes::IDEMPOTENCY_CONFLICT).because(problem)
-        })?;
+        let answer = answer
+            .map_err(|problem| ApiError::from(codes::IDEMPOTENCY_CONFLICT).because(problem))?;
         let answer = serde_json::from_str(answer.expose_secret()).map_err(ApiError::internal)?;
         Ok(Some(answer))
     }

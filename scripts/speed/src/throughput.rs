@@ -31,7 +31,7 @@ const PEERS: &str = ".local/peers";
 /// How many and how often.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Rounds, each of the product, of the peer and of the floor in turn.
+    /// Rounds, each of the floor, of the product and of the peer.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Jobs of a round.
@@ -191,8 +191,8 @@ fn moved(rates: &[f64]) -> f64 {
 fn table(options: &Options, rounds: &Rounds, moved: f64) -> Result<String> {
     let mut text = format!(
         "{} jobs that do nothing wait in a private Redis; the time from the first handler's entry to the last one's, \
-         concurrency {CONCURRENCY}, {} rounds in turn, medians. Ours acknowledges each job after it ran and carries \
-         tracing; the floor is `redis-benchmark -c 100` with the `XADD` of a push. CPU is that of the workers.\n\n",
+         concurrency {CONCURRENCY}, {} rounds, medians; within a round always floor, ours, BullMQ, two workers. \
+         Ours acknowledges each job after it ran and carries tracing; the floor is `redis-benchmark -c 100` with the `XADD` of a push. CPU is that of the workers.\n\n",
         options.jobs, options.rounds
     );
     writeln!(text, "| | jobs a second | CPU-s / 1,000 |\n|---|---|---|")?;
