@@ -14,6 +14,7 @@ mod llm_settings;
 mod outages;
 mod routes;
 mod seed;
+mod set_llm;
 mod show_keys;
 mod support;
 mod system;

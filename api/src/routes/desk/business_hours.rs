@@ -6,7 +6,7 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use common::db::business_hours::{self, BusinessHoursRow, HoursTerms, StoredHours};
-use common::db::{audit_log, chats};
+use common::db::chats;
 use common::domain::business_hours::{BusinessHours, BusinessHoursSpec};
 use common::ids::BusinessHoursId;
 use diesel::result::{DatabaseErrorKind, Error as DatabaseError};
@@ -166,15 +166,10 @@ pub async fn create_business_hours(
             let row = row.map_err(taken)?;
             let change = (None, Some(json!(body.spec())));
             let target = format!("business_hours:{}", row.id);
-            let entry = origin.entry(
-                &admin,
-                tenant,
-                "business_hours.created",
-                target,
-                change,
-                now,
-            );
-            audit_log::insert(conn, &entry).await?;
+            origin
+                .of(&admin)
+                .note(conn, tenant, "business_hours.created", target, change, now)
+                .await?;
             ApiResult::Ok(row)
         })
         .await?;
@@ -211,15 +206,10 @@ pub async fn replace_business_hours(
             chats::ring_all(conn, tenant, now).await?;
             let change: (Option<Value>, _) = (Some(json!(before.spec.0)), Some(json!(body.spec())));
             let target = format!("business_hours:{id}");
-            let entry = origin.entry(
-                &admin,
-                tenant,
-                "business_hours.updated",
-                target,
-                change,
-                now,
-            );
-            audit_log::insert(conn, &entry).await?;
+            origin
+                .of(&admin)
+                .note(conn, tenant, "business_hours.updated", target, change, now)
+                .await?;
             ApiResult::Ok(row)
         })
         .await?;
@@ -255,15 +245,10 @@ pub async fn delete_business_hours(
         })?;
         let change = (Some(json!(before.spec.0)), None);
         let target = format!("business_hours:{id}");
-        let entry = origin.entry(
-            &admin,
-            tenant,
-            "business_hours.deleted",
-            target,
-            change,
-            now,
-        );
-        audit_log::insert(conn, &entry).await?;
+        origin
+            .of(&admin)
+            .note(conn, tenant, "business_hours.deleted", target, change, now)
+            .await?;
         ApiResult::Ok(())
     })
     .await?;

@@ -9,8 +9,8 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use common::channel::Marketplace;
+use common::db::chats;
 use common::db::sla_rules::{self, SlaRuleRow};
-use common::db::{audit_log, chats};
 use common::domain::deadlines::DEFAULT_OBLIGATION;
 use common::ids::{BusinessHoursId, SellerId, SlaRuleId};
 use diesel_async::AsyncConnection;
@@ -163,8 +163,10 @@ pub async fn create_sla_rule(
             chats::ring_all(conn, tenant, now).await?;
             let change = (None, Some(body.json()));
             let target = format!("sla_rule:{}", row.id);
-            let entry = origin.entry(&admin, tenant, "sla_rule.created", target, change, now);
-            audit_log::insert(conn, &entry).await?;
+            origin
+                .of(&admin)
+                .note(conn, tenant, "sla_rule.created", target, change, now)
+                .await?;
             ApiResult::Ok(row)
         })
         .await?;
@@ -201,8 +203,10 @@ pub async fn replace_sla_rule(
             chats::ring_all(conn, tenant, now).await?;
             let change = (Some(RuleBody::of(&before).json()), Some(body.json()));
             let target = format!("sla_rule:{id}");
-            let entry = origin.entry(&admin, tenant, "sla_rule.updated", target, change, now);
-            audit_log::insert(conn, &entry).await?;
+            origin
+                .of(&admin)
+                .note(conn, tenant, "sla_rule.updated", target, change, now)
+                .await?;
             ApiResult::Ok(row)
         })
         .await?;
@@ -230,8 +234,10 @@ pub async fn delete_sla_rule(
         chats::ring_all(conn, tenant, now).await?;
         let change = (Some(RuleBody::of(&before).json()), None);
         let target = format!("sla_rule:{id}");
-        let entry = origin.entry(&admin, tenant, "sla_rule.deleted", target, change, now);
-        audit_log::insert(conn, &entry).await?;
+        origin
+            .of(&admin)
+            .note(conn, tenant, "sla_rule.deleted", target, change, now)
+            .await?;
         ApiResult::Ok(())
     })
     .await?;
