@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use common::db::access_changes::{self, AccessChange};
-use common::db::api_tokens::{ApiToken, Scope};
+use common::db::api_tokens::{ApiToken, TokenScope};
 use common::db::sessions::Session;
 use common::db::tenants::{OPERATORS, Tenant};
 use common::db::users::{Role, User};
@@ -78,14 +78,14 @@ impl Access {
         let is_open = token.revoked_at.is_none() && expires_at > now;
         let credential = Credential::Token(hash.into());
         let access = Self::of_person(maker, tenant, credential, expires_at)?;
-        let leads = token.scopes.contains(&Scope::Admin);
+        let leads = token.scopes.contains(&TokenScope::Admin);
         let most = if leads { Role::Admin } else { Role::Agent };
         is_open.then(|| Self {
             role: maker.role.at_most(most),
             token: Some(TokenAccess {
                 id: token.id,
                 name: token.name.clone(),
-                may_write: leads || token.scopes.contains(&Scope::Write),
+                may_write: leads || token.scopes.contains(&TokenScope::Write),
             }),
             ..access
         })

@@ -15,7 +15,7 @@ const NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 
 words! {
     /// What a token may do; each includes the ones before it.
-    Scope {
+    TokenScope {
         /// Sees what an agent sees.
         Read = "read",
         /// Also does what an agent does.
@@ -32,7 +32,7 @@ pub struct ApiToken {
     pub tenant_id: TenantId,
     pub id: ApiTokenId,
     pub name: String,
-    pub scopes: Vec<Scope>,
+    pub scopes: Vec<TokenScope>,
     /// For whom it acts.
     pub created_by: UserId,
     pub expires_at: Option<DateTime<Utc>>,
@@ -48,7 +48,7 @@ pub struct NewApiToken<'a> {
     pub tenant_id: TenantId,
     pub name: &'a str,
     pub token_hash: &'a str,
-    pub scopes: &'a [Scope],
+    pub scopes: &'a [TokenScope],
     pub created_by: UserId,
     pub expires_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,

@@ -59,6 +59,26 @@ async fn check(options: &Options) -> Result<()> {
     }
 }
 
+/// Operations whose example fits no demo as it stands, and where they are tried instead.
+const NOT_ASKED: [(&str, &str); 5] = [
+    (
+        "accept_invite",
+        "the token is shown once (api/tests/it/access/invites.rs)",
+    ),
+    (
+        "update_member",
+        "it would take the demo's people away (api/tests/it/access/team.rs)",
+    ),
+    (
+        "create_chat",
+        "an order of the sandbox is needed (api/tests/it/desk/chat_starts.rs)",
+    ),
+    (
+        "get_chat_start",
+        "it is only there while a chat begins (api/tests/it/desk/chat_starts.rs)",
+    ),
+];
+
 async fn check_demo(demo: &Demo) -> Result<Vec<String>> {
     let document = Document::fetch(demo).await?;
     let mut problems = document.examples_that_do_not_fit();
@@ -67,6 +87,10 @@ async fn check_demo(demo: &Demo) -> Result<Vec<String>> {
     for operation in document.operations() {
         if operation.is_stream() {
             streams += 1;
+            continue;
+        }
+        if let Some((_, why)) = NOT_ASKED.iter().find(|(id, _)| *id == operation.id) {
+            writeln!(std::io::stdout(), "not asked: {}: {why}", operation.name())?;
             continue;
         }
         match asking.ask(operation).await {

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use common::db::api_tokens::{self, ApiToken, NewApiToken, Scope};
+use common::db::api_tokens::{self, ApiToken, NewApiToken, TokenScope};
 use common::db::{access_changes, users};
 use common::ids::{ApiTokenId, TenantId, UserId};
 use diesel_async::{AsyncConnection, AsyncPgConnection};
@@ -30,7 +30,7 @@ pub struct NewToken {
     name: String,
     /// `read`: sees what an agent sees. `write`: also does what an agent does. `admin`: also sees and
     /// does what an admin may. Each includes the ones before it.
-    scopes: Vec<Scope>,
+    scopes: Vec<TokenScope>,
     /// Null or left out: it does not expire.
     expires_at: Option<DateTime<Utc>>,
 }
@@ -52,7 +52,7 @@ pub struct TokenView {
     #[schema(value_type = i64)]
     id: ApiTokenId,
     name: String,
-    scopes: Vec<Scope>,
+    scopes: Vec<TokenScope>,
     /// For whom it acts: it never may more than they may now.
     #[schema(value_type = i64)]
     created_by: UserId,
