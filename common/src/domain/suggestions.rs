@@ -54,6 +54,23 @@ pub struct ChatSuggestion {
     pub failures: u32,
 }
 
+impl ChatSuggestion {
+    /// Where it stands when no draft is being made.
+    pub fn settled(
+        id: Option<SuggestionId>,
+        state: SuggestionState,
+        intent: Option<String>,
+    ) -> Self {
+        Self {
+            id,
+            state,
+            intent,
+            wanted_since: None,
+            failures: 0,
+        }
+    }
+}
+
 /// A buyer who writes on is waited for: one draft answers all of it.
 const DEBOUNCE: TimeDelta = TimeDelta::seconds(3);
 /// But for no longer than this.

@@ -195,13 +195,11 @@ async fn store(
             suggestions::retire(conn, chat.tenant_id, chat.id, now).await?;
             let suggestion = suggestions::insert(conn, &row).await?;
             chat.suggest_at = None;
-            chat.suggestion = Some(StoredSuggestion(ChatSuggestion {
-                id: Some(suggestion.id),
-                state: suggestion.state,
-                intent: suggestion.intent.clone(),
-                wanted_since: None,
-                failures: 0,
-            }));
+            chat.suggestion = Some(StoredSuggestion(ChatSuggestion::settled(
+                Some(suggestion.id),
+                suggestion.state,
+                suggestion.intent.clone(),
+            )));
             // Its intent may call for another rule.
             let chat = refresh_chat(conn, &chat, false, now).await?;
             Ok::<_, FlowError>(Some((suggestion, chat)))
@@ -299,13 +297,7 @@ async fn put_off(ctx: &Context, claimed: &Chat, problem: &LlmError) -> Result<()
 /// No draft is made of this wish.
 async fn give_up(ctx: &Context, claimed: &Chat, state: SuggestionState) -> Result<(), FlowError> {
     let intent = claimed.suggestion().and_then(|it| it.intent.clone());
-    let suggestion = ChatSuggestion {
-        id: None,
-        state,
-        intent,
-        wanted_since: None,
-        failures: 0,
-    };
+    let suggestion = ChatSuggestion::settled(None, state, intent);
     end_wish(ctx, claimed, None, Some(suggestion)).await
 }
 

@@ -162,13 +162,7 @@ async fn reject(
     if chat.suggestion().is_none_or(|it| it.id != Some(id)) {
         return Ok((rejected, None));
     }
-    let none = ChatSuggestion {
-        id: None,
-        state: SuggestionState::None,
-        intent: rejected.intent.clone(),
-        wanted_since: None,
-        failures: 0,
-    };
+    let none = ChatSuggestion::settled(None, SuggestionState::None, rejected.intent.clone());
     let chat = chats::want_draft(conn, &chat, chat.suggest_at, Some(none), now).await?;
     Ok((rejected, Some(chat)))
 }

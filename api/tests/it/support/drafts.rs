@@ -45,13 +45,7 @@ impl TestApp {
         };
         let mut conn = self.conn().await;
         let draft = suggestions::insert(&mut conn, &row).await.unwrap();
-        let shown = ChatSuggestion {
-            id: Some(draft.id),
-            state,
-            intent: draft.intent.clone(),
-            wanted_since: None,
-            failures: 0,
-        };
+        let shown = ChatSuggestion::settled(Some(draft.id), state, draft.intent.clone());
         chats::want_draft(&mut conn, chat, None, Some(shown), now)
             .await
             .unwrap();

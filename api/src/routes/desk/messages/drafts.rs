@@ -48,13 +48,11 @@ pub(super) async fn use_draft(
         return Err(codes::STALE_SUGGESTION.into());
     }
     if chat.suggestion().is_some_and(|it| it.id == Some(id)) {
-        chat.suggestion = Some(StoredSuggestion(ChatSuggestion {
-            id: None,
-            state: SuggestionState::None,
-            intent: draft.intent,
-            wanted_since: None,
-            failures: 0,
-        }));
+        chat.suggestion = Some(StoredSuggestion(ChatSuggestion::settled(
+            None,
+            SuggestionState::None,
+            draft.intent,
+        )));
     }
     Ok(())
 }
